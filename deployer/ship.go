@@ -1,0 +1,168 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"batuta"
+)
+
+// Instance is one container as it is meant to be: everything resolved, nothing
+// left to a tag or a default of the day.
+type Instance struct {
+	Name        batuta.InstanceName `json:"name"`
+	Service     batuta.ServiceName  `json:"service"`
+	Ship        batuta.ShipName     `json:"ship"`
+	Image       batuta.Image        `json:"image"`
+	Command     []string            `json:"command,omitempty"` // nil: the image's own
+	Env         []Variable          `json:"env,omitempty"`     // sorted by name
+	Ports       []Port              `json:"ports,omitempty"`   // sorted by name
+	Volumes     []Volume            `json:"volumes,omitempty"` // sorted by target
+	Restart     string              `json:"restart"`           // Docker's restart policy
+	StopTimeout time.Duration       `json:"stop_timeout"`      // from SIGTERM to SIGKILL
+	Checks      []Check             `json:"checks,omitempty"`  // all must pass before it counts as ready
+	Config      string              `json:"config"`            // hash of all of the above; equal config, equal container
+}
+
+// Variable is one environment variable. A secret's value is in Value too, and
+// is never printed or marshalled.
+type Variable struct {
+	Name   string `json:"name"`
+	Value  string `json:"-"`
+	Secret bool   `json:"secret,omitempty"`
+}
+
+// Port is one port of a container. Host 0 means that Docker picks a free one.
+type Port struct {
+	Name      string `json:"name"`
+	Container int    `json:"container"`
+	Host      int    `json:"host,omitempty"`
+	Address   string `json:"address,omitempty"` // the ship's address to publish on; empty: all
+	Protocol  string `json:"protocol"`          // tcp or udp
+}
+
+// Volume mounts a directory of the ship, or a named volume, into a container.
+type Volume struct {
+	Source   string `json:"source"` // an absolute path, or a volume's name
+	Target   string `json:"target"`
+	ReadOnly bool   `json:"read_only,omitempty"`
+}
+
+// CheckType is how a check looks at a container.
+type CheckType string
+
+// The types of checks.
+const (
+	CheckTCP  CheckType = "tcp"  // the port takes a connection
+	CheckHTTP CheckType = "http" // the port answers a GET with 2xx or 3xx, and Match if given
+	CheckExec CheckType = "exec" // the command exits 0 inside the container
+)
+
+// Check is one condition of readiness. It is made at the container's own
+// address, never through a published port: docker-proxy accepts connections
+// for applications that do not listen yet.
+type Check struct {
+	Type     CheckType     `json:"type"`
+	Port     int           `json:"port,omitempty"` // the container's
+	Path     string        `json:"path,omitempty"`
+	Host     string        `json:"host,omitempty"`  // the Host header
+	Match    string        `json:"match,omitempty"` // regular expression on the body's first MiB
+	Command  []string      `json:"command,omitempty"`
+	MaxWait  time.Duration `json:"max_wait"` // how long it may take to pass first
+	Timeout  time.Duration `json:"timeout"`  // of one attempt
+	Interval time.Duration `json:"interval"` // between attempts
+}
+
+// String is the check as a person writes it: http :8080/up.
+func (c Check) String() string {
+	if c.Type == CheckExec {
+		return "exec " + strings.Join(c.Command, " ")
+	}
+	return fmt.Sprintf("%s :%d%s", c.Type, c.Port, c.Path)
+}
+
+// Scope is whose containers are meant: one environment of one app.
+type Scope struct {
+	App         batuta.AppName
+	Environment batuta.EnvironmentName
+}
+
+// Container is one container of ours as it is, read from its labels and from
+// Docker.
+type Container struct {
+	ID       string
+	Name     string // Docker's name for it
+	Scope    Scope
+	Service  batuta.ServiceName
+	Instance batuta.InstanceName
+	Ship     batuta.ShipName
+	Release  batuta.ReleaseNumber // the release that started it
+	Config   string
+	Image    batuta.Image
+	State    string // Docker's: created, running, restarting, exited, dead
+	ExitCode int
+	Created  time.Time
+	Started  time.Time
+	Ports    []Port // with the host ports that Docker picked
+}
+
+// Exit is how a container ended.
+type Exit struct {
+	Code      int
+	OOMKilled bool
+	Error     string // Docker's word, if it could not even start
+}
+
+// The ship's side of a deployment, in the parts in which it is used. Each
+// method may be called at the same time as any other; each gives up when ctx
+// ends. Errors carry a batuta.Kind: Unavailable if the ship does not answer.
+type (
+	// Observer tells what runs.
+	Observer interface {
+		// Containers lists all containers of ours in the scope, in any state.
+		Containers(ctx context.Context, s Scope) ([]Container, error)
+	}
+
+	// Puller brings an image to the ship.
+	Puller interface {
+		// Pull returns at once if the ship has the image, by digest.
+		Pull(ctx context.Context, image batuta.Image) error
+	}
+
+	// Runner changes what runs.
+	Runner interface {
+		// Create makes the container and what it needs (its environment's
+		// network), not started. One of the same scope, instance and config
+		// that never ran is taken as it is; its name never collides with one
+		// of another config.
+		Create(ctx context.Context, s Scope, r batuta.ReleaseNumber, i Instance) (id string, err error)
+		// Start starts a created or stopped container.
+		Start(ctx context.Context, id string) error
+		// Stop ends it with SIGTERM, after the timeout with SIGKILL; it stays,
+		// and can be started again. One that does not run is no error.
+		Stop(ctx context.Context, id string, timeout time.Duration) error
+		// Remove deletes it, running or not, with its anonymous volumes. One
+		// that is gone is no error.
+		Remove(ctx context.Context, id string) error
+	}
+
+	// Prober looks into a container.
+	Prober interface {
+		// Probe makes one attempt at the check and returns why it did not pass.
+		Probe(ctx context.Context, id string, c Check) error
+		// Wait returns when the container does not run (any more).
+		Wait(ctx context.Context, id string) (Exit, error)
+		// Tail gives the last lines it printed, both streams, oldest first.
+		Tail(ctx context.Context, id string, lines int) ([]string, error)
+	}
+
+	// Ship is one Docker host.
+	Ship interface {
+		Observer
+		Puller
+		Runner
+		Prober
+	}
+)
