@@ -337,3 +337,13 @@ func (ps Problems) Err() error {
 	}
 	return ps
 }
+
+// Entry is one line of the audit trail: who did what to what, when, and why.
+type Entry struct {
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`     // the authenticated person, or the forge
+	Action string    `json:"action"` // push accepted, webhook refused, promotion asked, ...
+	App    AppName   `json:"app,omitempty"`
+	Object string    `json:"object,omitempty"` // production, run 12
+	Detail string    `json:"detail,omitempty"`
+}

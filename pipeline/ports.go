@@ -1,0 +1,121 @@
+package pipeline
+
+import (
+	"context"
+	"io"
+
+	"batuta"
+	"batuta/builder"
+	"batuta/deployer"
+	"batuta/internal/gitsource"
+)
+
+// Lease is the right to work on a run. Each claim of the run raises the epoch;
+// a write with an old epoch is refused with Conflict, so that whoever lost the
+// run cannot write into it.
+type Lease struct {
+	Run   batuta.RunID
+	Epoch int64
+}
+
+// Receipt is what became of a push.
+type Receipt struct {
+	Run       batuta.RunID
+	Duplicate bool // the delivery had been accepted before; Run is the run of that time
+}
+
+// What a run is kept in. Every write is on disk when the method returns.
+type (
+	// Inbox takes in what may start a run.
+	Inbox interface {
+		// Accept saves a push and the queued run it causes in one
+		// transaction. A second delivery with the same app, forge and id
+		// changes nothing. Queued runs of the same app and ref that came
+		// before become superseded.
+		Accept(ctx context.Context, p batuta.Push) (Receipt, error)
+		// Enqueue saves a queued run of any kind and gives its number.
+		Enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error)
+	}
+
+	// Queue hands out runs to work on.
+	Queue interface {
+		// Claim gives the next run that may start, now running, or NotFound.
+		// Runs that an earlier server left running come first. Two pushes of
+		// the same app and ref never run at once; the older goes first.
+		Claim(ctx context.Context) (batuta.Run, Lease, error)
+		// Cancel ends a queued run as cancelled and tells whether it was
+		// queued.
+		Cancel(ctx context.Context, id batuta.RunID, by string) (bool, error)
+		// HoldEnvironment reserves an environment for the leased run until
+		// DropEnvironment or the end of the run. If another run that has not
+		// ended holds it, held is false and holder names it. A run that holds
+		// it already holds it again.
+		HoldEnvironment(ctx context.Context, l Lease, env batuta.EnvironmentName) (holder batuta.RunID, held bool, err error)
+		DropEnvironment(ctx context.Context, l Lease, env batuta.EnvironmentName) error
+	}
+
+	// Journal is where a run writes down how far it came.
+	Journal interface {
+		// SaveStep saves a step under its name, over what was there.
+		SaveStep(ctx context.Context, l Lease, s batuta.Step) error
+		// SaveRun saves Push.Revision, Push.Message, Environment and Release
+		// of a running run.
+		SaveRun(ctx context.Context, l Lease, r batuta.Run) error
+		// EndRun saves how the run ended, and drops the environments it held.
+		EndRun(ctx context.Context, l Lease, status batuta.RunStatus, why string) error
+	}
+
+	// Shelf keeps releases and deployments.
+	Shelf interface {
+		// AddRelease numbers and saves a release. A second call for the same
+		// run gives the release of the first.
+		AddRelease(ctx context.Context, l Lease, r batuta.Release) (batuta.Release, error)
+		Release(ctx context.Context, app batuta.AppName, n batuta.ReleaseNumber) (batuta.Release, error)
+		// BeginDeployment saves a deployment as applying. A second call for
+		// the same run and environment gives the one of the first.
+		BeginDeployment(ctx context.Context, l Lease, d batuta.Deployment) (batuta.Deployment, error)
+		EndDeployment(ctx context.Context, l Lease, id batuta.DeploymentID, status batuta.DeploymentStatus, why string) error
+		// Deployments lists those of an environment, newest first.
+		Deployments(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName, limit int) ([]batuta.Deployment, error)
+	}
+
+	// Store is all of it.
+	Store interface {
+		Inbox
+		Queue
+		Journal
+		Shelf
+		Run(ctx context.Context, id batuta.RunID) (batuta.Run, error) // with its steps, in the order they began
+		Audit(ctx context.Context, e batuta.Entry) error
+	}
+)
+
+// What the steps call.
+type (
+	// Source brings one revision's tree to disk.
+	Source interface {
+		Fetch(ctx context.Context, repo gitsource.Repository, ref string, rev batuta.Revision, dir string) (gitsource.Tree, error)
+	}
+
+	// Builder makes an image of a tree and pushes it.
+	Builder interface {
+		Build(ctx context.Context, r builder.Request, log io.Writer) (batuta.Image, error)
+	}
+
+	// Pinner finds what an image reference with a tag means now.
+	Pinner interface {
+		Pin(ctx context.Context, reference string) (batuta.Image, error)
+	}
+
+	// Fleet is the ships, as the deployer works on them.
+	Fleet interface {
+		Observe(ctx context.Context, s deployer.Scope) deployer.State
+		Apply(ctx context.Context, p deployer.Plan, report func(deployer.Event)) (batuta.DeploymentStatus, error)
+	}
+
+	// Logs keeps what steps print.
+	Logs interface {
+		// Append opens the log of a step at its end.
+		Append(run batuta.RunID, step string) (io.WriteCloser, error)
+	}
+)
