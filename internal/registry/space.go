@@ -1,0 +1,148 @@
+package registry
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	v2 "github.com/distribution/distribution/v3/registry/api/v2"
+	"github.com/gorilla/mux"
+)
+
+// space keeps a part of a file system free.
+type space struct {
+	dir  string
+	keep int64 // bytes
+}
+
+// errFull is a push that would use what is kept free.
+type errFull struct{ free, keep int64 }
+
+// Error says what there is and what there must be.
+func (e errFull) Error() string {
+	return fmt.Sprintf("the registry's disk is full: %d MB are free, %d MB are kept free", e.free>>20, e.keep>>20)
+}
+
+// check is errFull if there is no room to write.
+func (s space) check() error {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(s.dir, &st); err != nil {
+		return fmt.Errorf("look for free space: %w", &os.PathError{Op: "statfs", Path: s.dir, Err: err})
+	}
+	free := int64(st.Bavail) * int64(st.Bsize)
+	if free <= s.keep || st.Files > 0 && st.Ffree == 0 {
+		return errFull{free: free, keep: s.keep}
+	}
+	return nil
+}
+
+// protect refuses writes for which there is no room, before they begin and
+// while they arrive, with 507 Insufficient Storage: clients show that status,
+// where a 500 would say nothing and be tried again. What a refused upload has
+// already taken is given back at once, not when it is purged.
+func (s space) protect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.Method {
+		case http.MethodPost, http.MethodPut, http.MethodPatch:
+		default:
+			next.ServeHTTP(w, r)
+			return
+		}
+		a := &answer{ResponseWriter: w, space: s}
+		if err := s.check(); err != nil {
+			a.refuse(err)
+		} else {
+			r.Body = &checkedBody{ReadCloser: r.Body, space: s}
+			next.ServeHTTP(a, r)
+		}
+		if a.refused {
+			s.giveBack(r)
+		}
+	})
+}
+
+// giveBack removes the upload that r belongs to, if it does.
+func (s space) giveBack(r *http.Request) {
+	vars := mux.Vars(r)
+	if mux.CurrentRoute(r).GetName() != v2.RouteNameBlobUploadChunk {
+		return
+	}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return // the purge of abandoned uploads gets it
+	}
+	defer root.Close()
+	_ = root.RemoveAll(filepath.Join("docker/registry/v2/repositories", vars["name"], "_uploads", vars["uuid"]))
+}
+
+// checkEvery is how many bytes arrive between two looks at the disk.
+const checkEvery = 8 << 20
+
+// checkedBody is a request's body that ends in an error when there is no more
+// room for it.
+type checkedBody struct {
+	io.ReadCloser
+	space space
+	next  int64 // bytes until the next look
+}
+
+// Read reads, if there is room.
+func (b *checkedBody) Read(p []byte) (int, error) {
+	if b.next <= 0 {
+		if err := b.space.check(); err != nil {
+			return 0, err
+		}
+		b.next = checkEvery
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.next -= int64(n)
+	return n, err
+}
+
+// answer puts the reason in the place of an internal error that a full disk
+// caused.
+type answer struct {
+	http.ResponseWriter
+	space   space
+	refused bool
+}
+
+// WriteHeader passes the status on, unless it hides a full disk.
+func (a *answer) WriteHeader(status int) {
+	if status >= http.StatusInternalServerError {
+		if err := a.space.check(); err != nil {
+			a.refuse(err)
+			return
+		}
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write drops the body of an answer that was replaced.
+func (a *answer) Write(p []byte) (int, error) {
+	if a.refused {
+		return len(p), nil
+	}
+	return a.ResponseWriter.Write(p)
+}
+
+// refuse answers 507 with a registry's error document, once.
+func (a *answer) refuse(reason error) {
+	if a.refused {
+		return
+	}
+	a.refused = true
+	type problem struct {
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}
+	body := map[string][]problem{"errors": {{Code: "UNKNOWN", Message: reason.Error()}}}
+	a.Header().Set("Content-Type", "application/json")
+	a.Header().Del("Content-Length")
+	a.ResponseWriter.WriteHeader(http.StatusInsufficientStorage)
+	_ = json.NewEncoder(a.ResponseWriter).Encode(body) // the client is gone; there is no one to tell
+}
