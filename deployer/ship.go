@@ -24,6 +24,9 @@ type Instance struct {
 	StopTimeout time.Duration       `json:"stop_timeout"`      // from SIGTERM to SIGKILL
 	Checks      []Check             `json:"checks,omitempty"`  // all must pass before it counts as ready
 	Config      string              `json:"config"`            // hash of all of the above; equal config, equal container
+
+	Spec      string `json:"-"` // all of the above as JSON, secrets as keyed hashes; kept in the label batuta.spec
+	StopFirst bool   `json:"-"` // the old one has to stop before a new one starts; not the container's business
 }
 
 // Variable is one environment variable. A secret's value is in Value too, and
@@ -100,6 +103,7 @@ type Container struct {
 	Ship     batuta.ShipName
 	Release  batuta.ReleaseNumber // the release that started it
 	Config   string
+	Spec     string // the label batuta.spec: Instance.Spec of when it was created; empty if it has none
 	Image    batuta.Image
 	State    string // Docker's: created, running, restarting, exited, dead
 	ExitCode int
