@@ -1,0 +1,242 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"batuta"
+	"batuta/internal/document"
+)
+
+// check finds what the form of the file cannot show.
+type check struct {
+	c *Config
+	d *document.Document
+}
+
+func (k check) all() {
+	k.server()
+	k.registry()
+	k.ships()
+	for _, name := range slices.Sorted(maps.Keys(k.c.Apps)) {
+		k.app(name, k.c.Apps[name])
+	}
+	k.people()
+}
+
+func (k check) server() {
+	k.hostPort(document.Path{"listen"}, k.c.Listen, "write host:port, as in 127.0.0.1:8480")
+	if everywhere(k.c.Listen) && k.c.URL == "http://"+k.c.Listen {
+		k.d.Problem(document.Path{"listen"}, "the server listens on every address, so nobody knows how to reach it", "write url: too, as in http://batuta.example.edu:8480")
+	} else if u, err := url.Parse(k.c.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		k.d.Problem(document.Path{"url"}, fmt.Sprintf("%q is not the server's URL", k.c.URL), "write https://host or http://host:port")
+	}
+	k.c.URL = strings.TrimSuffix(k.c.URL, "/")
+	if !filepath.IsAbs(k.c.Data) {
+		k.d.Problem(document.Path{"data"}, fmt.Sprintf("%q is not absolute", k.c.Data), "begin it with /")
+	}
+	if k.c.Builder != "docker" {
+		k.endpoint(document.Path{"builder"}, k.c.Builder, "unix", "tcp", "docker+unix", "docker+tcp")
+	}
+	k.atLeast(document.Path{"runs", "at_once"}, k.c.Runs.AtOnce, 1)
+	k.atLeast(document.Path{"runs", "retries"}, k.c.Runs.Retries, 0)
+}
+
+func (k check) registry() {
+	at, r := document.Path{"registry"}, k.c.Registry
+	if r.Outside == nil {
+		k.hostPort(at.At("address"), r.Address, "write host:port, as ships reach it")
+		return
+	}
+	if r.Address != "" {
+		k.d.Problem(at.At("address"), "this is the embedded registry's address, but outside: names another registry", "keep one of the two")
+	}
+	at = at.At("outside")
+	if o := r.Outside; o.Address == "" || strings.ContainsAny(o.Address, "/ ") {
+		k.d.Problem(at.At("address"), fmt.Sprintf("%q is not a registry's address", o.Address), "write host or host:port; what follows the host goes into prefix")
+	}
+	if p := r.Outside.Prefix; p != strings.Trim(p, "/") || p != strings.ToLower(p) {
+		k.d.Problem(at.At("prefix"), fmt.Sprintf("%q is not a repository path", p), "write it in lower case, without slashes at its ends")
+	}
+	if (r.Outside.User == "") != r.Outside.Password.IsZero() {
+		k.d.Problem(at, "user and password belong together", "write both or neither")
+	}
+}
+
+func (k check) ships() {
+	if len(k.c.Ships) == 0 {
+		k.d.Problem(document.Path{"ships"}, "the server has no ships", "declare at least one: ships: {node1: {endpoint: unix:///var/run/docker.sock}}")
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.c.Ships)) {
+		at, s := document.Path{"ships", string(name)}, k.c.Ships[name]
+		k.try(at, batuta.CheckName(string(name)))
+		k.endpoint(at.At("endpoint"), s.Endpoint, "unix", "tcp")
+		if strings.ContainsAny(s.Address, "/ ") {
+			k.d.Problem(at.At("address"), fmt.Sprintf("%q is not a host", s.Address), "write a host name or an IP address, without a port")
+		}
+	}
+}
+
+func (k check) app(name batuta.AppName, a App) {
+	at := document.Path{"apps", string(name)}
+	k.try(at, batuta.CheckLabel(string(name)))
+	k.repository(at, a)
+	for i, s := range a.WebhookSecrets {
+		k.strong(at.At("webhook_secrets", strconv.Itoa(i)), s)
+	}
+	for _, env := range slices.Sorted(maps.Keys(a.Environments)) {
+		k.try(at.At("environments", string(env)), batuta.CheckLabel(string(env)))
+		k.reach(at.At("environments", string(env), "ships"), a.Environments[env].Ships)
+	}
+	for i, p := range a.Allow.Paths {
+		if !path.IsAbs(p) || path.Clean(p) != p {
+			k.d.Problem(at.At("allow", "paths", strconv.Itoa(i)), fmt.Sprintf("%q is not an absolute directory", p), "write it from /, without .. and without a slash at its end")
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(a.Secrets)) {
+		k.try(at.At("secrets", key), batuta.CheckName(key))
+	}
+}
+
+// scpForm is Git's short form of an SSH address: git@host:path.
+var scpForm = regexp.MustCompile(`^[^/:@ ]+@[^/:@ ]+:[^ ]+$`)
+
+func (k check) repository(at document.Path, a App) {
+	c := a.Credentials
+	u, err := url.Parse(a.Repository)
+	scp := scpForm.MatchString(a.Repository)
+	switch {
+	case a.Repository == "" && c != (Credentials{}):
+		k.d.Problem(at.At("credentials"), "the embedded Git remote needs no credentials", "remove them, or name the repository that they open")
+	case a.Repository != "" && !scp && (err != nil || !slices.Contains([]string{"https", "http", "ssh", "file"}, u.Scheme) || u.Path == ""):
+		k.d.Problem(at.At("repository"), fmt.Sprintf("%q is not a repository's URL", a.Repository), "write https://host/path.git or ssh://git@host/path.git")
+		return
+	case !scp && u.User != nil && u.Scheme != "ssh":
+		k.d.Problem(at.At("repository"), "the URL holds credentials", "move them to credentials: {user: …, password: {env: …}}")
+	}
+	ssh := scp || err == nil && u.Scheme == "ssh"
+	k.credentials(at.At("credentials"), c, ssh)
+}
+
+func (k check) credentials(at document.Path, c Credentials, ssh bool) {
+	ways := 0
+	for _, used := range []bool{!c.Token.IsZero(), c.User != "" || !c.Password.IsZero(), !c.SSHKey.IsZero() || !c.KnownHosts.IsZero()} {
+		if used {
+			ways++
+		}
+	}
+	const hint = "write {token}, {user, password} or {ssh_key, known_hosts}"
+	switch {
+	case ways == 0:
+	case ways > 1:
+		k.d.Problem(at, "there is more than one way in", hint)
+	case (c.User == "") != c.Password.IsZero():
+		k.d.Problem(at, "user and password belong together", hint)
+	case c.SSHKey.IsZero() != c.KnownHosts.IsZero():
+		k.d.Problem(at, "ssh_key and known_hosts belong together", "fill known_hosts with ssh-keyscan, and compare it with what the forge publishes")
+	case ssh == c.SSHKey.IsZero():
+		k.d.Problem(at, "these credentials do not fit the repository's URL", "ssh_key is for ssh://, the others for https://")
+	}
+}
+
+// reach tells of ships that do not exist, and of labels that no ship has.
+func (k check) reach(at document.Path, r Reach) {
+	known := slices.Sorted(maps.Keys(k.c.Ships))
+	for i, name := range r.Names {
+		if !slices.Contains(known, name) {
+			k.d.Problem(at.At(strconv.Itoa(i)), fmt.Sprintf("no ship %q", name), document.Suggest(string(name), words(known)))
+		}
+	}
+	if len(r.Labels) > 0 && len(r.of(k.c.Ships)) == 0 {
+		k.d.Problem(at, "no ship has these labels", "")
+	}
+}
+
+func (k check) people() {
+	owner := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(k.c.People)) {
+		at, p := document.Path{"people", name}, k.c.People[name]
+		k.try(at, batuta.CheckName(name))
+		if p.May == "" {
+			k.missing(at, "may", "read, push, deploy or admin")
+		}
+		for i, app := range p.Apps {
+			if _, ok := k.c.Apps[app]; !ok {
+				k.d.Problem(at.At("apps", strconv.Itoa(i)), fmt.Sprintf("no app %q", app), document.Suggest(string(app), words(slices.Sorted(maps.Keys(k.c.Apps)))))
+			}
+		}
+		token := p.Token.Reveal()
+		switch other, again := owner[token]; {
+		case p.Token.IsZero():
+			k.missing(at, "token", "{env: NAME} or {file: PATH}")
+		case again && token != "":
+			k.d.Problem(at.At("token"), fmt.Sprintf("%s has the same token", other), "make one for each: openssl rand -hex 20")
+		default:
+			owner[token] = name
+			k.strong(at.At("token"), p.Token)
+		}
+	}
+}
+
+func words[T ~string](names []T) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = string(n)
+	}
+	return out
+}
+
+// strong refuses what can be guessed. An empty one was reported when it was
+// read.
+func (k check) strong(at document.Path, s Secret) {
+	if n := len(s.Reveal()); n > 0 && n < MinTokenLength {
+		k.d.Problem(at, fmt.Sprintf("the secret has %d characters, fewer than %d", n, MinTokenLength), "make one with: openssl rand -hex 20")
+	}
+}
+
+func (k check) missing(at document.Path, key, form string) {
+	k.d.Problem(at.At(key), "missing", "write "+key+": "+form)
+}
+
+func (k check) atLeast(at document.Path, n, least int) {
+	if n < least {
+		k.d.Problem(at, fmt.Sprintf("%d is less than %d", n, least), "")
+	}
+}
+
+func (k check) hostPort(at document.Path, address, hint string) {
+	_, port, err := net.SplitHostPort(address)
+	if n, bad := strconv.Atoi(port); err != nil || bad != nil || n < 0 || n > 65535 {
+		k.d.Problem(at, fmt.Sprintf("%q is not host:port", address), hint)
+	}
+}
+
+func (k check) endpoint(at document.Path, endpoint string, schemes ...string) {
+	u, err := url.Parse(endpoint)
+	switch {
+	case endpoint == "":
+		k.d.Problem(at, "missing", "write unix:///var/run/docker.sock or tcp://host:2375")
+	case err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" && u.Path == "":
+		k.d.Problem(at, fmt.Sprintf("%q is not an address", endpoint), "begin it with "+strings.Join(schemes, "://, ")+"://")
+	case strings.HasSuffix(u.Scheme, "unix") && (u.Host != "" || !path.IsAbs(u.Path)):
+		k.d.Problem(at, fmt.Sprintf("%q does not name a socket", endpoint), "write three slashes: unix:///var/run/docker.sock")
+	case strings.HasSuffix(u.Scheme, "tcp") && u.Port() == "":
+		k.d.Problem(at, fmt.Sprintf("%q has no port", endpoint), "Docker's is 2375, buildkitd's 1234")
+	}
+}
+
+// try turns an error of the vocabulary into a problem.
+func (k check) try(at document.Path, err error) {
+	if e, ok := errors.AsType[*batuta.Error](err); ok {
+		k.d.Problem(at, e.Message, e.Hint)
+	}
+}

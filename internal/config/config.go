@@ -1,0 +1,191 @@
+// Package config reads server.yml: where the server listens and keeps its
+// data, the ships it may deploy to, the apps it knows, what it grants to each
+// of them, and the people who may ask. What an app's repository asks for is
+// granted only within what stands here.
+//
+// Package cmd/batuta turns the result into the parts of a running server.
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"batuta"
+	"batuta/internal/document"
+)
+
+// Config is a server.yml without problems, its defaults filled in.
+type Config struct {
+	Listen    string                   `yaml:"listen"` // host:port; default 127.0.0.1:8480
+	URL       string                   `yaml:"url"`    // how people and forges reach the server, without a slash at the end; default http://<listen>
+	Data      string                   `yaml:"data"`   // absolute directory; default /var/lib/batuta
+	Registry  Registry                 `yaml:"registry"`
+	Builder   string                   `yaml:"builder"` // docker (the default), or the address of a buildkitd: unix://, tcp://, docker+unix://, docker+tcp://
+	Source    Source                   `yaml:"source"`
+	Runs      Runs                     `yaml:"runs"`
+	Ships     map[batuta.ShipName]Ship `yaml:"ships"`
+	Apps      map[batuta.AppName]App   `yaml:"apps"`
+	People    map[string]Person        `yaml:"people"`
+	Dashboard Dashboard                `yaml:"dashboard"`
+}
+
+// Registry is where images are kept: the embedded registry at Address, or
+// somebody else's.
+type Registry struct {
+	Address string   `yaml:"address"` // host:port by which ships and builders reach the embedded one; empty if Outside is set
+	Outside *Outside `yaml:"outside"` // nil: the embedded one
+}
+
+// Outside is a registry that Batuta does not run itself.
+type Outside struct {
+	Address  string `yaml:"address"` // host or host:port
+	Prefix   string `yaml:"prefix"`  // path before the app's name; may be empty
+	User     string `yaml:"user"`    // empty: anonymous
+	Password Secret `yaml:"password"`
+	Insecure bool   `yaml:"insecure"` // speak HTTP to it
+}
+
+// Source bounds what is fetched from repositories.
+type Source struct {
+	MaxSize Size `yaml:"max_size"` // of one revision's tree; default 500MB
+}
+
+// Runs bounds the work of the server.
+type Runs struct {
+	AtOnce  int `yaml:"at_once"` // runs that work at the same time; default 2
+	Retries int `yaml:"retries"` // of a step after something outside did not answer; default 3
+}
+
+// Ship is one Docker host.
+type Ship struct {
+	Endpoint string            `yaml:"endpoint"` // unix:///path or tcp://host:port
+	Address  string            `yaml:"address"`  // host by which its published ports are reached; default: the endpoint's host, 127.0.0.1 for unix
+	Labels   map[string]string `yaml:"labels"`
+}
+
+// App is one repository that deploys, and what it is granted.
+type App struct {
+	Repository     string                                 `yaml:"repository"` // URL; empty: the embedded Git remote
+	Credentials    Credentials                            `yaml:"credentials"`
+	WebhookSecrets []Secret                               `yaml:"webhook_secrets"` // any of them signs; more than one while changing it
+	Environments   map[batuta.EnvironmentName]Environment `yaml:"environments"`    // nil: any environment, on any ship
+	Allow          Allow                                  `yaml:"allow"`
+	Secrets        map[string]Secret                      `yaml:"secrets"` // what ${secret:NAME} means in its documents
+}
+
+// Credentials open a private repository, in one of three ways: a token, a
+// user and a password, or an SSH key. All empty: none are needed.
+type Credentials struct {
+	Token      Secret `yaml:"token"`
+	User       string `yaml:"user"`
+	Password   Secret `yaml:"password"`
+	SSHKey     Secret `yaml:"ssh_key"`     // the private key's text
+	KnownHosts Secret `yaml:"known_hosts"` // the text of a known_hosts file; required with SSHKey
+}
+
+// Environment is what one environment of an app may use.
+type Environment struct {
+	Ships Reach `yaml:"ships"`
+}
+
+// Allow is what an app's documents may ask for beyond containers.
+type Allow struct {
+	Paths []string `yaml:"paths"` // absolute directories of the ship that may be mounted, with all below them
+}
+
+// Dashboard is the page for people who look.
+type Dashboard struct {
+	Anonymous bool `yaml:"anonymous"` // show it, read-only, without a token
+}
+
+// Load reads the server.yml at path. Its errors are batuta.Problems for what
+// is wrong inside, with every problem of the file, and NotFound if there is no
+// such file.
+func Load(path string) (*Config, error) {
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &batuta.Error{Kind: batuta.NotFound, Message: "no file " + path, Hint: "name the server's configuration with --config"}
+	case err != nil:
+		return nil, fmt.Errorf("read the configuration: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse reads the text of a server.yml. File is the name that problems carry,
+// and its directory the one that secrets' files are relative to. Secrets come
+// from the process's environment and from disk as they are now.
+func Parse(file string, data []byte) (*Config, error) {
+	c := Config{
+		Listen:  "127.0.0.1:8480",
+		Data:    "/var/lib/batuta",
+		Builder: "docker",
+		Source:  Source{MaxSize: 500 * megabyte},
+		Runs:    Runs{AtOnce: 2, Retries: 3},
+	}
+	d := document.Read(file, data, &c)
+	c.resolveSecrets(d, filepath.Dir(file))
+	c.fillIn()
+	check{&c, d}.all()
+	if err := d.Err(); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// Granted is the ships that an environment of an app may use, by name, and
+// whether the app may have such an environment at all. An app that lists its
+// environments has no others.
+func (c *Config) Granted(app batuta.AppName, env batuta.EnvironmentName) ([]batuta.ShipName, bool) {
+	a, known := c.Apps[app]
+	if !known {
+		return nil, false
+	}
+	e, listed := a.Environments[env]
+	if a.Environments != nil && !listed {
+		return nil, false
+	}
+	return e.Ships.of(c.Ships), true
+}
+
+// fillIn sets the defaults that follow from other values.
+func (c *Config) fillIn() {
+	c.URL = cmp.Or(c.URL, "http://"+c.Listen)
+	if c.Registry.Outside == nil {
+		c.Registry.Address = cmp.Or(c.Registry.Address, c.reachable())
+	}
+	for name, s := range c.Ships {
+		s.Address = cmp.Or(s.Address, endpointHost(s.Endpoint))
+		c.Ships[name] = s
+	}
+}
+
+// reachable is the address others reach the server at: the one it listens on,
+// or the one of its URL if it listens on all.
+func (c *Config) reachable() string {
+	if u, err := url.Parse(c.URL); err == nil && everywhere(c.Listen) {
+		return u.Host
+	}
+	return c.Listen
+}
+
+// everywhere tells whether a listen address names every address of the host.
+func everywhere(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "" || ip != nil && ip.IsUnspecified())
+}
+
+func endpointHost(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme == "unix" {
+		return "127.0.0.1"
+	}
+	return u.Hostname()
+}

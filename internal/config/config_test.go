@@ -1,0 +1,218 @@
+package config_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"batuta"
+	"batuta/internal/config"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestParseReportsEveryMistakeAtOnce(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("testdata/mistakes.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = config.Parse("testdata/mistakes.yml", data)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	got := err.Error() + "\n"
+	if *update {
+		if err := os.WriteFile("testdata/mistakes.golden", []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile("testdata/mistakes.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+const full = `
+listen: 0.0.0.0:8480
+url: https://batuta.example.edu/
+data: /srv/batuta
+registry:
+  outside: {address: registry.example.edu, prefix: team, user: ci, password: {env: REGISTRY_PASSWORD}}
+builder: docker+unix:///run/docker.sock
+source: {max_size: 1.5GiB}
+runs: {at_once: 4, retries: 0}
+ships:
+  node1: {endpoint: "unix:///var/run/docker.sock", labels: {role: web, rack: a}}
+  node2: {endpoint: "tcp://10.0.0.12:2375", labels: {role: web}}
+  node3: {endpoint: "tcp://[fd00::3]:2375", address: node3.example.edu}
+apps:
+  portal:
+    repository: https://git.example.edu/portal.git
+    credentials: {token: {env: GIT_TOKEN}}
+    webhook_secrets: [{env: PORTAL_WEBHOOK}]
+    environments:
+      qa: {ships: [node1]}
+      production: {ships: {role: web}}
+      preview:
+    allow: {paths: [/storage/files/portal]}
+    secrets: {db_password: {file: secrets/db_password}}
+  blog: {}
+people:
+  ana: {token: {env: ANA_TOKEN}, may: deploy, apps: [portal]}
+  ops: {token: literal-token-of-ops, may: admin}
+dashboard: {anonymous: true}
+`
+
+func load(t *testing.T, text string) *config.Config {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "secrets", "db_password"), "s3cret\n")
+	write(t, filepath.Join(dir, "server.yml"), text)
+	for _, name := range []string{"REGISTRY_PASSWORD", "GIT_TOKEN", "PORTAL_WEBHOOK", "ANA_TOKEN"} {
+		t.Setenv(name, "the value of "+name)
+	}
+	c, err := config.Load(filepath.Join(dir, "server.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLoadReadsTheWholeFile(t *testing.T) {
+	c := load(t, full)
+	for name, pair := range map[string][2]any{
+		"url":           {c.URL, "https://batuta.example.edu"},
+		"max size":      {c.Source.MaxSize, config.Size(3 << 29)},
+		"runs":          {c.Runs, config.Runs{AtOnce: 4, Retries: 0}},
+		"registry":      {c.Registry.Outside.Prefix, "team"},
+		"password":      {c.Registry.Outside.Password.Reveal(), "the value of REGISTRY_PASSWORD"},
+		"unix ship":     {c.Ships["node1"].Address, "127.0.0.1"},
+		"tcp ship":      {c.Ships["node2"].Address, "10.0.0.12"},
+		"named ship":    {c.Ships["node3"].Address, "node3.example.edu"},
+		"file secret":   {c.Apps["portal"].Secrets["db_password"].Reveal(), "s3cret"},
+		"env secret":    {c.Apps["portal"].WebhookSecrets[0].Reveal(), "the value of PORTAL_WEBHOOK"},
+		"literal token": {c.People["ops"].Token.Reveal(), "literal-token-of-ops"},
+		"anonymous":     {c.Dashboard.Anonymous, true},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s = %v, want %v", name, pair[0], pair[1])
+		}
+	}
+}
+
+func TestGrantedShips(t *testing.T) {
+	c := load(t, full)
+	all := []batuta.ShipName{"node1", "node2", "node3"}
+	for _, w := range []struct {
+		app   batuta.AppName
+		env   batuta.EnvironmentName
+		ships []batuta.ShipName
+		ok    bool
+	}{
+		{"portal", "qa", all[:1], true},
+		{"portal", "production", all[:2], true},
+		{"portal", "preview", all, true},
+		{"portal", "elsewhere", nil, false},
+		{"blog", "anything", all, true},
+		{"nobody", "qa", nil, false},
+	} {
+		ships, ok := c.Granted(w.app, w.env)
+		if diff := cmp.Diff(w.ships, ships); diff != "" || ok != w.ok {
+			t.Errorf("%s %s: %v %s", w.app, w.env, ok, diff)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	c := load(t, "ships: {here: {endpoint: unix:///var/run/docker.sock}}\n")
+	got := []any{c.Listen, c.URL, c.Data, c.Registry.Address, c.Builder, c.Source.MaxSize, c.Runs}
+	want := []any{"127.0.0.1:8480", "http://127.0.0.1:8480", "/var/lib/batuta", "127.0.0.1:8480", "docker", config.Size(500e6), config.Runs{AtOnce: 2, Retries: 3}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	c = load(t, "listen: :8480\nurl: http://batuta.example.edu:8480\nships: {here: {endpoint: unix:///var/run/docker.sock}}\n")
+	if c.Registry.Address != "batuta.example.edu:8480" {
+		t.Errorf("the registry is at %s", c.Registry.Address)
+	}
+}
+
+func TestListeningEverywhereNeedsAURL(t *testing.T) {
+	t.Parallel()
+	_, err := config.Parse("server.yml", []byte("listen: 0.0.0.0:8480\nships: {a: {endpoint: unix:///run/docker.sock}}\n"))
+	if err == nil || !strings.HasPrefix(err.Error(), "server.yml:1:9: listen: ") {
+		t.Errorf("error = %v", err)
+	}
+}
+
+func TestLoadOfNoFile(t *testing.T) {
+	t.Parallel()
+	if _, err := config.Load(filepath.Join(t.TempDir(), "server.yml")); !isKind(err, batuta.NotFound) {
+		t.Errorf("error = %v", err)
+	}
+}
+
+func TestRights(t *testing.T) {
+	t.Parallel()
+	ana := config.Person{May: config.Deploy, Apps: []batuta.AppName{"portal"}}
+	for want, asked := range map[bool][]config.Right{true: {config.Read, config.Push, config.Deploy}, false: {config.Admin, "", "sudo"}} {
+		for _, right := range asked {
+			if got := ana.Can(right, "portal"); got != want {
+				t.Errorf("ana can %s portal: %v", right, got)
+			}
+		}
+	}
+	if ana.Can(config.Read, "blog") || !ana.Can(config.Read, "") || (config.Person{}).Can(config.Read, "") {
+		t.Error("rights reach too far, or not far enough")
+	}
+}
+
+func TestSecretsNeverShow(t *testing.T) {
+	t.Parallel()
+	p := config.Person{Token: config.NewSecret("hunter2hunter2hunter2"), May: config.Read}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "person", p, "token", p.Token)
+	text, _ := json.Marshal(p)
+	for _, shown := range []string{
+		fmt.Sprint(p), fmt.Sprintf("%+v %#v %s %q %x %d", p, p, p.Token, p.Token, p.Token, p.Token), string(text), log.String(),
+	} {
+		if strings.Contains(shown, "hunter2") || strings.Contains(shown, "68756e74657232") {
+			t.Errorf("shown: %s", shown)
+		}
+	}
+}
+
+func isKind(err error, kind batuta.Kind) bool {
+	e, ok := err.(*batuta.Error)
+	return ok && e.Kind == kind
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(full)
+	f.Add("ships: {a: {endpoint: \"tcp://%zz\"}}\napps: {a: {repository: \"::\"}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		if c, err := config.Parse("server.yml", []byte(text)); (c == nil) == (err == nil) {
+			t.Errorf("%v, %v", c, err)
+		}
+	})
+}
