@@ -122,8 +122,8 @@ const (
 )
 
 // RunStatus is where a run stands. Queued may become running, superseded or
-// cancelled; running may become succeeded, failed or cancelled; the rest are
-// final.
+// cancelled; running may become succeeded, failed, skipped or cancelled; the
+// rest are final.
 type RunStatus string
 
 // The statuses of a run.
@@ -132,6 +132,7 @@ const (
 	RunRunning    RunStatus = "running"
 	RunSucceeded  RunStatus = "succeeded"
 	RunFailed     RunStatus = "failed"
+	RunSkipped    RunStatus = "skipped" // the app's own batuta.yml says that this push starts nothing
 	RunCancelled  RunStatus = "cancelled"
 	RunSuperseded RunStatus = "superseded"
 )

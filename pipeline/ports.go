@@ -75,6 +75,10 @@ type (
 		// the same run and environment gives the one of the first.
 		BeginDeployment(ctx context.Context, l Lease, d batuta.Deployment) (batuta.Deployment, error)
 		EndDeployment(ctx context.Context, l Lease, id batuta.DeploymentID, status batuta.DeploymentStatus, why string) error
+		// Current is the newest live deployment of an environment, or NotFound.
+		Current(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName) (batuta.Deployment, error)
+		// Releases lists those of an app, newest first.
+		Releases(ctx context.Context, app batuta.AppName, limit int) ([]batuta.Release, error)
 		// Deployments lists those of an environment, newest first.
 		Deployments(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName, limit int) ([]batuta.Deployment, error)
 	}
@@ -110,6 +114,9 @@ type (
 	// Fleet is the ships, as the deployer works on them.
 	Fleet interface {
 		Observe(ctx context.Context, s deployer.Scope) deployer.State
+		// Verify returns why what runs is not what the plan wants, ready; it
+		// changes nothing.
+		Verify(ctx context.Context, p deployer.Plan) error
 		Apply(ctx context.Context, p deployer.Plan, report func(deployer.Event)) (batuta.DeploymentStatus, error)
 	}
 

@@ -1,0 +1,92 @@
+// Package secrets keeps secret values out of what people read: logs, errors,
+// plans. The pipeline puts a Blanker between every step and its log.
+package secrets
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Mark stands where a secret stood.
+const Mark = "[secret]"
+
+// Values shorter than shortest are not blanked: they would blank half of every
+// log and are no secrets. A line of a longer secret counts from shortestLine.
+const (
+	shortest     = 4
+	shortestLine = 12
+)
+
+// longestLine is how many bytes of an unfinished line a Writer holds back.
+const longestLine = 64 << 10
+
+// Blanker blanks a fixed set of secrets, as they are and in their Base64 and
+// URL-encoded forms. A secret of several lines is blanked line by line.
+type Blanker struct{ replacer *strings.Replacer }
+
+// NewBlanker makes a blanker for the values.
+func NewBlanker(values ...string) Blanker {
+	var forms []string
+	for _, value := range values {
+		value = strings.TrimSpace(value)
+		if len(value) < shortest {
+			continue
+		}
+		forms = append(forms, value, url.QueryEscape(value), url.PathEscape(value),
+			base64.StdEncoding.EncodeToString([]byte(value)), base64.RawURLEncoding.EncodeToString([]byte(value)))
+		for line := range strings.Lines(value) {
+			if line = strings.TrimSpace(line); len(line) >= shortestLine {
+				forms = append(forms, line)
+			}
+		}
+	}
+	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
+	var pairs []string
+	for _, form := range slices.Compact(forms) {
+		pairs = append(pairs, form, Mark)
+	}
+	return Blanker{strings.NewReplacer(pairs...)}
+}
+
+// Text is s without the secrets.
+func (b Blanker) Text(s string) string { return b.replacer.Replace(s) }
+
+// Writer passes whole lines on to w without the secrets. An unfinished line
+// is held back, so that no secret slips through between two writes, until it
+// is finished, too long, or the writer is closed. Closing does not close w.
+func (b Blanker) Writer(w io.Writer) io.WriteCloser { return &writer{to: w, blanker: b} }
+
+type writer struct {
+	to      io.Writer
+	blanker Blanker
+	held    []byte
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	w.held = append(w.held, p...)
+	end := bytes.LastIndexByte(w.held, '\n') + 1
+	if end == 0 && len(w.held) > longestLine {
+		end = len(w.held)
+	}
+	if err := w.pass(end); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (w *writer) Close() error { return w.pass(len(w.held)) }
+
+func (w *writer) pass(end int) error {
+	if end == 0 {
+		return nil
+	}
+	text := w.blanker.Text(string(w.held[:end]))
+	w.held = append(w.held[:0], w.held[end:]...)
+	_, err := io.WriteString(w.to, text)
+	return err
+}

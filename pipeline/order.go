@@ -1,0 +1,237 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"batuta"
+	"batuta/deployer"
+)
+
+// byHand is the forge of a push that a person gave by hand.
+const byHand = "manual"
+
+// Start queues a run by hand of a ref: a branch, a tag, a full revision, or
+// empty for the repository's default branch.
+func (p *Pipeline) Start(ctx context.Context, app batuta.AppName, ref, by string) (batuta.RunID, error) {
+	if _, err := p.app(app); err != nil {
+		return 0, err
+	}
+	push := batuta.Push{App: app, Forge: byHand, Ref: ref, Sender: by, Received: time.Now()}
+	return p.enqueue(ctx, batuta.Run{App: app, Kind: batuta.RunPush, Push: push, By: by})
+}
+
+// Rerun queues a new run of what an ended run was about: the same revision, or
+// the same order without its approval.
+func (p *Pipeline) Rerun(ctx context.Context, id batuta.RunID, by string) (batuta.RunID, error) {
+	old, err := p.Store.Run(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if !old.Status.Ended() {
+		return 0, &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("run %d is %s", id, old.Status), Hint: "cancel it first"}
+	}
+	again := batuta.Run{App: old.App, Kind: old.Kind, Push: old.Push, By: by}
+	if old.Kind == batuta.RunPush {
+		again.Push.Forge, again.Push.Delivery = byHand, ""
+	} else {
+		again.Environment, again.Release = old.Environment, old.Release
+	}
+	return p.enqueue(ctx, again)
+}
+
+func (p *Pipeline) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
+	r.Created = time.Now()
+	id, err := p.Store.Enqueue(ctx, r)
+	if err != nil {
+		return 0, err
+	}
+	p.Wake()
+	entry := batuta.Entry{At: r.Created, By: r.By, Action: string(r.Kind) + " asked", App: r.App, Object: string(r.Environment), Detail: fmt.Sprintf("run %d", id)}
+	if r.Release > 0 {
+		entry.Detail += fmt.Sprintf(", release %d", r.Release)
+	}
+	if r.Approved != "" {
+		entry.Detail += ", plan " + r.Approved
+	}
+	return id, p.Store.Audit(ctx, entry)
+}
+
+// Propose is the plan that an order comes to.
+func (p *Pipeline) Propose(ctx context.Context, o Order) (Proposal, error) {
+	app, err := p.app(o.App)
+	if err != nil {
+		return Proposal{}, err
+	}
+	release, err := p.choose(ctx, app, o)
+	if err != nil {
+		return Proposal{}, err
+	}
+	plan, err := p.plan(ctx, app, release, o.Environment)
+	if err != nil {
+		return Proposal{}, err
+	}
+	current, err := p.current(ctx, o.App, o.Environment)
+	if err != nil {
+		return Proposal{}, err
+	}
+	return Proposal{App: o.App, Environment: o.Environment, Current: current, Release: release, Plan: plan, Text: plan.Text(), Hash: plan.Hash()}, nil
+}
+
+// Order queues the deployment that a person asks for. With an approved hash
+// the plan must still be that one, now and when it is applied.
+func (p *Pipeline) Order(ctx context.Context, o Order) (batuta.RunID, error) {
+	proposal, err := p.Propose(ctx, o)
+	if err != nil {
+		return 0, err
+	}
+	if o.Approved != "" && o.Approved != proposal.Hash {
+		return 0, changed(o.Environment)
+	}
+	return p.enqueue(ctx, batuta.Run{
+		App: o.App, Kind: o.Kind, Environment: o.Environment, Release: proposal.Release.Number,
+		Approved: o.Approved, By: o.By,
+		Push: batuta.Push{App: o.App, Forge: byHand, Revision: proposal.Release.Revision, Message: proposal.Release.Message, Sender: o.By, Received: time.Now()},
+	})
+}
+
+// order is the run of an order: the release exists, only the deployment is to
+// be done.
+func (j *journey) order(ctx context.Context) error {
+	r, err := j.Store.Release(ctx, j.run.App, j.run.Release)
+	if err != nil {
+		return err
+	}
+	return j.deploy(ctx, r, j.run.Environment)
+}
+
+// choose is the release that an order is about, if it may be deployed so.
+func (p *Pipeline) choose(ctx context.Context, app App, o Order) (batuta.Release, error) {
+	switch o.Kind {
+	case batuta.RunPromotion:
+		return p.promotable(ctx, app, o)
+	case batuta.RunRollback:
+		return p.earlier(ctx, o)
+	case batuta.RunDeploy:
+		return p.again(ctx, o)
+	}
+	return batuta.Release{}, &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%q is no kind of order", o.Kind), Hint: "promotion, rollback or deploy"}
+}
+
+// promotable is the release that the environment before runs, healthy.
+func (p *Pipeline) promotable(ctx context.Context, app App, o Order) (batuta.Release, error) {
+	from, err := p.before(ctx, o)
+	if err != nil {
+		return batuta.Release{}, err
+	}
+	s, err := p.environment(ctx, app, from)
+	if err != nil {
+		return batuta.Release{}, err
+	}
+	refuse := func(why, hint string) (batuta.Release, error) {
+		return batuta.Release{}, &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("%s takes only what %s runs healthy: %s", o.Environment, from, why), Hint: hint}
+	}
+	switch {
+	case s.Release == 0:
+		return refuse("nothing is live there", "push to deploy there first")
+	case o.Release != 0 && o.Release != s.Release:
+		return refuse(fmt.Sprintf("it runs release %d, not %d", s.Release, o.Release), fmt.Sprintf("deploy release %d to %s first", o.Release, from))
+	case !s.Healthy:
+		return refuse(s.Reason, fmt.Sprintf("see `batuta status %s`", o.App))
+	}
+	return p.Store.Release(ctx, o.App, s.Release)
+}
+
+// before is the environment that an order promotes from.
+func (p *Pipeline) before(ctx context.Context, o Order) (batuta.EnvironmentName, error) {
+	if o.From == o.Environment {
+		return "", &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%s cannot be promoted to itself", o.From)}
+	}
+	if o.From != "" {
+		return o.From, nil
+	}
+	newest, err := p.Store.Releases(ctx, o.App, 1)
+	if err != nil {
+		return "", err
+	}
+	if len(newest) == 0 {
+		return "", &batuta.Error{Kind: batuta.NotFound, Message: string(o.App) + " has no release yet", Hint: "push to make one"}
+	}
+	order := newest[0].Order
+	switch i := slices.Index(order, o.Environment); i {
+	case -1:
+		return "", &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("%s has no environment %s", o.App, o.Environment), Hint: RecipeFile + " names " + names(order) + " in promote"}
+	case 0:
+		return "", &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("no environment comes before %s", o.Environment), Hint: "a push deploys there"}
+	default:
+		return order[i-1], nil
+	}
+}
+
+// historyLimit bounds how far back a rollback looks.
+const historyLimit = 200
+
+// earlier is the release that was live before the current one, or the one
+// named, if it was live there.
+func (p *Pipeline) earlier(ctx context.Context, o Order) (batuta.Release, error) {
+	history, err := p.Store.Deployments(ctx, o.App, o.Environment, historyLimit)
+	if err != nil {
+		return batuta.Release{}, err
+	}
+	current := batuta.ReleaseNumber(0)
+	for _, d := range history {
+		switch {
+		case d.Status != batuta.Live:
+		case o.Release == d.Release:
+			return p.Store.Release(ctx, o.App, d.Release)
+		case current == 0:
+			current = d.Release
+		case o.Release == 0 && d.Release != current:
+			return p.Store.Release(ctx, o.App, d.Release)
+		}
+	}
+	if o.Release != 0 {
+		return batuta.Release{}, &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("release %d was never live in %s", o.Release, o.Environment), Hint: "a rollback goes to a release that was; promote takes a new one there"}
+	}
+	return batuta.Release{}, &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("no earlier release was live in %s", o.Environment)}
+}
+
+// again is the current release of the environment, or the one named if it was
+// live there or the environment is the first of its order.
+func (p *Pipeline) again(ctx context.Context, o Order) (batuta.Release, error) {
+	if o.Release == 0 {
+		d, err := p.Store.Current(ctx, o.App, o.Environment)
+		if err != nil {
+			return batuta.Release{}, err
+		}
+		return p.Store.Release(ctx, o.App, d.Release)
+	}
+	r, err := p.Store.Release(ctx, o.App, o.Release)
+	if err != nil {
+		return batuta.Release{}, err
+	}
+	if len(r.Order) > 0 && r.Order[0] == o.Environment {
+		return r, nil
+	}
+	if _, err := p.earlier(ctx, o); err != nil {
+		return batuta.Release{}, &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("release %d was never live in %s", o.Release, o.Environment), Hint: "promote it there: batuta promote " + string(o.App) + " " + string(o.Environment)}
+	}
+	return r, nil
+}
+
+// current is the number of the release that is live, 0 if none is.
+func (p *Pipeline) current(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName) (batuta.ReleaseNumber, error) {
+	d, err := p.Store.Current(ctx, app, env)
+	if errors.Is(err, batuta.NotFound) {
+		return 0, nil
+	}
+	return d.Release, err
+}
+
+// scope names an environment to the deployer.
+func scope(app batuta.AppName, env batuta.EnvironmentName) deployer.Scope {
+	return deployer.Scope{App: app, Environment: env}
+}

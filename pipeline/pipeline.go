@@ -1,0 +1,116 @@
+// Package pipeline is the run: it takes a push from the inbox, has its source
+// fetched, its images built, a release made of them and the release deployed;
+// and it takes the orders of people, to promote a release or to roll one back.
+//
+// A run is rows, not a goroutine's memory. Each step saves what it returned,
+// so that a server that starts after a crash enters the run again, passes over
+// the steps that ended, and goes on with the one that was interrupted.
+//
+// The steps' work is done by others: internal/gitsource, builder and deployer
+// are the next parts of the journey, called through the small interfaces of
+// ports.go.
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"batuta"
+	"batuta/deployer"
+	"batuta/internal/gitsource"
+)
+
+// App is what the server knows of an app: where its code is, and what its
+// environments may ask for.
+type App struct {
+	Name       batuta.AppName
+	Repository gitsource.Repository
+	Images     string                           // where its images are pushed: registry host and path; the image's name follows
+	Grants     map[batuta.EnvironmentName]Grant // by environment; an environment without one gets nothing
+	Default    *Grant                           // for environments that Grants does not name; nil: they get nothing
+	Secrets    map[string]string
+}
+
+// Grant is what an environment may use of the server's ships.
+type Grant struct {
+	Ships []deployer.ShipInfo
+	Allow deployer.Policy
+}
+
+// grant is what an environment of the app may use.
+func (a App) grant(env batuta.EnvironmentName) (Grant, error) {
+	if g, ok := a.Grants[env]; ok {
+		return g, nil
+	}
+	if a.Default != nil {
+		return *a.Default, nil
+	}
+	return Grant{}, &batuta.Error{Kind: batuta.Denied, Message: "server.yml gives " + string(a.Name) + " no environment " + string(env), Hint: "name it under apps." + string(a.Name) + ".environments"}
+}
+
+// Config is what a pipeline works with.
+type Config struct {
+	Apps    map[batuta.AppName]App
+	Store   Store
+	Source  Source
+	Builder Builder
+	Pinner  Pinner
+	Fleet   Fleet
+	Logs    Logs
+	Log     *slog.Logger
+	Dir     string // for the trees of runs in progress
+	Key     []byte // the server's own, to hash secrets with
+	AtOnce  int    // runs worked on at the same time
+	Retries int    // further attempts of a step when something outside does not answer
+	Backoff time.Duration
+}
+
+// Pipeline works on runs. Its methods may be called at the same time.
+type Pipeline struct {
+	Config
+	mu      sync.Mutex
+	cancels map[batuta.RunID]context.CancelCauseFunc
+	changed chan struct{} // closed and replaced whenever a run may have become ready
+}
+
+// New makes a pipeline; Work sets it going.
+func New(c Config) *Pipeline {
+	return &Pipeline{Config: c, cancels: map[batuta.RunID]context.CancelCauseFunc{}, changed: make(chan struct{})}
+}
+
+func (p *Pipeline) app(name batuta.AppName) (App, error) {
+	if a, ok := p.Apps[name]; ok {
+		return a, nil
+	}
+	return App{}, &batuta.Error{Kind: batuta.NotFound, Message: "no app " + string(name)}
+}
+
+// Deliver takes in a push. It is on disk when Deliver returns.
+func (p *Pipeline) Deliver(ctx context.Context, push batuta.Push) (Receipt, error) {
+	if _, err := p.app(push.App); err != nil {
+		return Receipt{}, err
+	}
+	r, err := p.Store.Accept(ctx, push)
+	if err == nil && !r.Duplicate {
+		p.Wake()
+	}
+	return r, err
+}
+
+// Wake makes the workers look at the queue: something was put into it, or a
+// run that stood in another's way has ended.
+func (p *Pipeline) Wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// wakeup is closed at the next Wake.
+func (p *Pipeline) wakeup() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.changed
+}

@@ -1,0 +1,152 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"batuta"
+	"batuta/builder"
+	"batuta/deployer"
+	"batuta/internal/gitsource"
+)
+
+// push is the run of a push: source, build, release, deploy.
+func (j *journey) push(ctx context.Context) error {
+	tree, err := step(ctx, j, "source", repeatable, j.source)
+	if err != nil {
+		return err
+	}
+	j.run.Push.Revision, j.run.Push.Message = tree.Revision, tree.Message
+	if err := j.Store.SaveRun(ctx, j.lease, j.run); err != nil {
+		return err
+	}
+	blueprint, err := step(ctx, j, "read", repeatable, j.read)
+	if err != nil {
+		return err
+	}
+	if wanted, why := blueprint.Recipe.Wants(j.run.Push.Ref); !wanted && j.run.Push.Forge != byHand {
+		return skipped{why}
+	}
+	images := map[batuta.ImageName]batuta.Image{}
+	for _, name := range slices.Sorted(maps.Keys(blueprint.Recipe.Images)) {
+		images[name], err = step(ctx, j, "build "+string(name), repeatable, j.build(name, blueprint.Recipe.Images[name]))
+		if err != nil {
+			return err
+		}
+	}
+	release, err := step(ctx, j, "release", repeatable, j.release(blueprint, images))
+	if err != nil {
+		return err
+	}
+	j.run.Release, j.run.Environment = release.Number, release.Order[0]
+	if err := j.Store.SaveRun(ctx, j.lease, j.run); err != nil {
+		return err
+	}
+	return j.deploy(ctx, release, release.Order[0])
+}
+
+// source fetches the revision's tree into the run's directory.
+func (j *journey) source(ctx context.Context, log io.Writer) (gitsource.Tree, error) {
+	dir := filepath.Join(j.dir(j.run.ID), "source")
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return gitsource.Tree{}, err
+	}
+	tree, err := j.Source.Fetch(ctx, j.app.Repository, j.run.Push.Ref, j.run.Push.Revision, dir)
+	if err == nil {
+		fmt.Fprintf(log, "%s %s\n", tree.Revision, tree.Message)
+	}
+	return tree, err
+}
+
+// read takes from the tree what the rest of the run goes by.
+func (j *journey) read(ctx context.Context, log io.Writer) (Blueprint, error) {
+	dir, err := j.tree(ctx, log)
+	if err != nil {
+		return Blueprint{}, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return Blueprint{}, err
+	}
+	defer root.Close()
+	b, err := ReadBlueprint(root.FS())
+	if err == nil && b.Recipe.App != j.run.App {
+		err = &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%s is for app %s, not %s", RecipeFile, b.Recipe.App, j.run.App), Hint: "give the app the same name in server.yml and " + RecipeFile}
+	}
+	return b, err
+}
+
+// tree is the directory of the run's tree, fetched again if it has gone since
+// the step that fetched it.
+func (j *journey) tree(ctx context.Context, log io.Writer) (string, error) {
+	dir := filepath.Join(j.dir(j.run.ID), "source")
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return "", err
+	}
+	_, err := j.source(ctx, log)
+	return dir, err
+}
+
+// build makes one image of the tree.
+func (j *journey) build(name batuta.ImageName, recipe builder.Recipe) func(context.Context, io.Writer) (batuta.Image, error) {
+	return func(ctx context.Context, log io.Writer) (batuta.Image, error) {
+		dir, err := j.tree(ctx, log)
+		if err != nil {
+			return batuta.Image{}, err
+		}
+		secrets := map[string][]byte{}
+		for _, id := range recipe.Secrets {
+			value, ok := j.app.Secrets[id]
+			if !ok {
+				return batuta.Image{}, &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("image %s asks for the secret %s, which the server does not have", name, id), Hint: "add it under apps." + string(j.app.Name) + ".secrets in server.yml"}
+			}
+			secrets[id] = []byte(value)
+		}
+		image, err := j.Builder.Build(ctx, builder.Request{
+			App: j.app.Name, Image: name, Revision: j.run.Push.Revision,
+			Source: dir, Recipe: recipe, Secrets: secrets,
+			Repository: path.Join(j.app.Images, string(name)),
+		}, log)
+		if err == nil {
+			fmt.Fprintln(log, image)
+		}
+		return image, err
+	}
+}
+
+// release makes the release of the run: what was built, and what the other
+// images of its documents mean now.
+func (j *journey) release(b Blueprint, images map[batuta.ImageName]batuta.Image) func(context.Context, io.Writer) (batuta.Release, error) {
+	return func(ctx context.Context, log io.Writer) (batuta.Release, error) {
+		pins := map[string]batuta.Image{}
+		for _, env := range b.Recipe.Promote {
+			doc, err := deployer.Parse(EnvironmentFile(env), []byte(b.Documents[env]))
+			if err != nil {
+				return batuta.Release{}, err
+			}
+			for _, reference := range doc.References() {
+				if pins[reference], err = j.Pinner.Pin(ctx, reference); err != nil {
+					return batuta.Release{}, fmt.Errorf("%s: image %s: %w", EnvironmentFile(env), reference, err)
+				}
+				fmt.Fprintf(log, "%s is %s\n", reference, pins[reference])
+			}
+		}
+		r, err := j.Store.AddRelease(ctx, j.lease, batuta.Release{
+			App: j.app.Name, Run: j.run.ID, Revision: j.run.Push.Revision, Message: j.run.Push.Message,
+			Images: images, Pins: pins, Order: b.Recipe.Promote, Documents: b.Documents,
+		})
+		if err == nil {
+			fmt.Fprintf(log, "release %d\n", r.Number)
+		}
+		return r, err
+	}
+}

@@ -1,0 +1,118 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"batuta"
+	"batuta/deployer"
+)
+
+// statusAtOnce bounds how many environments are asked at the same time.
+const statusAtOnce = 16
+
+// Status is every environment of an app, or of all apps if app is empty, in
+// the order of names and of promotion.
+func (p *Pipeline) Status(ctx context.Context, app batuta.AppName) ([]EnvironmentStatus, error) {
+	apps := slices.Sorted(maps.Keys(p.Apps))
+	if app != "" {
+		if _, err := p.app(app); err != nil {
+			return nil, err
+		}
+		apps = []batuta.AppName{app}
+	}
+	var all []EnvironmentStatus
+	for _, name := range apps {
+		newest, err := p.Store.Releases(ctx, name, 1)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range newest {
+			for _, env := range r.Order {
+				all = append(all, EnvironmentStatus{App: name, Environment: env})
+			}
+		}
+	}
+	var group errgroup.Group
+	group.SetLimit(statusAtOnce)
+	for i := range all {
+		group.Go(func() (err error) {
+			all[i], err = p.environment(ctx, p.Apps[all[i].App], all[i].Environment)
+			return err
+		})
+	}
+	return all, group.Wait()
+}
+
+// environment is what one environment is meant to run and what it runs.
+func (p *Pipeline) environment(ctx context.Context, app App, env batuta.EnvironmentName) (EnvironmentStatus, error) {
+	s := EnvironmentStatus{App: app.Name, Environment: env}
+	last, err := p.Store.Deployments(ctx, app.Name, env, 1)
+	if err != nil {
+		return s, err
+	}
+	if len(last) > 0 {
+		s.Last = &last[0]
+	}
+	have := p.Fleet.Observe(ctx, scope(app.Name, env))
+	s.Containers = p.containers(have, app, env)
+	s.Unreachable = slices.Sorted(maps.Keys(have.Unreachable))
+	number, err := p.current(ctx, app.Name, env)
+	if err != nil || number == 0 {
+		s.Reason = "nothing is live"
+		return s, err
+	}
+	live, err := p.Store.Current(ctx, app.Name, env)
+	if err != nil {
+		return s, err
+	}
+	release, err := p.Store.Release(ctx, app.Name, number)
+	if err != nil {
+		return s, err
+	}
+	s.Release, s.Revision, s.Since = number, release.Revision, live.Ended
+	s.Healthy, s.Reason = p.health(ctx, app, release, env)
+	return s, nil
+}
+
+// health tells whether the environment runs exactly what the release wants
+// there, and every check passes now.
+func (p *Pipeline) health(ctx context.Context, app App, r batuta.Release, env batuta.EnvironmentName) (bool, string) {
+	plan, err := p.plan(ctx, app, r, env)
+	if err != nil {
+		return false, err.Error()
+	}
+	if err := p.Fleet.Verify(ctx, plan); err != nil {
+		return false, err.Error()
+	}
+	return true, ""
+}
+
+// containers is what the ships hold of an environment, as the world is shown it.
+func (p *Pipeline) containers(have deployer.State, app App, env batuta.EnvironmentName) []batuta.ContainerState {
+	addresses := map[batuta.ShipName]string{}
+	if grant, err := app.grant(env); err == nil {
+		for _, ship := range grant.Ships {
+			addresses[ship.Name] = ship.Address
+		}
+	}
+	list := []batuta.ContainerState{}
+	for _, c := range have.Containers {
+		state := batuta.ContainerState{
+			App: app.Name, Environment: env, Service: c.Service, Instance: c.Instance, Ship: c.Ship,
+			ID: c.ID, Release: c.Release, Image: c.Image.String(), State: c.State, ExitCode: c.ExitCode, Started: c.Started.Truncate(time.Millisecond),
+		}
+		for _, port := range c.Ports {
+			if port.Host != 0 && port.Protocol == "tcp" && c.State == "running" {
+				state.URLs = append(state.URLs, fmt.Sprintf("http://%s:%d", addresses[c.Ship], port.Host))
+			}
+		}
+		list = append(list, state)
+	}
+	return list
+}
