@@ -1,0 +1,160 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"batuta"
+)
+
+// maxLog bounds the log of one run. What a step prints beyond it is dropped,
+// with a last line that says so.
+const maxLog = 64 << 20
+
+// FileLogs keeps the log of each run in one file of a directory. A line is
+// the time (RFC 3339, UTC, milliseconds), the step and the text, separated by
+// tabs; lines of steps that run at the same time are mixed. Its methods may be
+// called at the same time.
+type FileLogs struct {
+	dir   string
+	mu    sync.Mutex
+	grown chan struct{} // closed and replaced whenever any log grew
+}
+
+var _ Logs = (*FileLogs)(nil)
+
+// NewFileLogs keeps logs in dir, which is made if it does not exist.
+func NewFileLogs(dir string) (*FileLogs, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("keep logs: %w", err)
+	}
+	return &FileLogs{dir: dir, grown: make(chan struct{})}, nil
+}
+
+func (l *FileLogs) file(run batuta.RunID) string {
+	return filepath.Join(l.dir, fmt.Sprintf("%d.log", run))
+}
+
+// Append opens the run's log for a step to write to, text in any pieces.
+func (l *FileLogs) Append(run batuta.RunID, step string) (io.WriteCloser, error) {
+	f, err := os.OpenFile(l.file(run), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &logWriter{logs: l, file: f, step: step, room: maxLog - info.Size()}, nil
+}
+
+// Follow writes the log of a run to w from an offset in bytes. When it comes
+// to the end it asks ended: if that is true it returns, else it waits for more.
+func (l *FileLogs) Follow(ctx context.Context, run batuta.RunID, offset int64, ended func() bool, w io.Writer) error {
+	for last := false; ; {
+		grown := l.growth()
+		n, err := l.copyFrom(run, offset, w)
+		if offset += n; err != nil {
+			return err
+		}
+		if last {
+			return nil
+		}
+		if last = ended(); last {
+			continue // what was written between the copy and the end
+		}
+		select {
+		case <-grown:
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (l *FileLogs) copyFrom(run batuta.RunID, offset int64, w io.Writer) (int64, error) {
+	f, err := os.Open(l.file(run))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	} else if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return 0, err
+	}
+	return io.Copy(w, f)
+}
+
+func (l *FileLogs) growth() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.grown
+}
+
+func (l *FileLogs) grow() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.grown)
+	l.grown = make(chan struct{})
+}
+
+// logWriter turns what one step prints into lines of the log.
+type logWriter struct {
+	logs *FileLogs
+	file *os.File
+	step string
+	held []byte
+	room int64
+}
+
+func (w *logWriter) Write(p []byte) (int, error) {
+	w.held = append(w.held, p...)
+	end := bytes.LastIndexByte(w.held, '\n') + 1
+	if end == 0 {
+		return len(p), nil
+	}
+	if err := w.write(w.held[:end]); err != nil {
+		return 0, err
+	}
+	w.held = append(w.held[:0], w.held[end:]...)
+	return len(p), nil
+}
+
+func (w *logWriter) write(text []byte) error {
+	if w.room <= 0 {
+		return nil
+	}
+	prefix := time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + "\t" + w.step + "\t"
+	var out bytes.Buffer
+	for line := range bytes.Lines(text) {
+		out.WriteString(prefix)
+		out.Write(bytes.TrimRight(line, "\r\n"))
+		out.WriteByte('\n')
+	}
+	if w.room -= int64(out.Len()); w.room <= 0 {
+		out.WriteString(prefix + "the log is full; what follows is not kept\n")
+	}
+	if _, err := w.file.Write(out.Bytes()); err != nil {
+		return fmt.Errorf("write the log of %s: %w", w.step, err)
+	}
+	w.logs.grow()
+	return nil
+}
+
+// Close writes an unfinished last line too.
+func (w *logWriter) Close() error {
+	var err error
+	if len(w.held) > 0 {
+		err = w.write(append(w.held, '\n'))
+	}
+	return errors.Join(err, w.file.Close())
+}
