@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"batuta/internal/lab/host"
 )
 
 // startTimeout bounds how long a keeper may take to answer. It may first have
@@ -26,7 +28,7 @@ func startKeeper(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir) // a running program does not need its file
 	program := filepath.Join(dir, "lab")
-	if err := run(ctx, "go", "build", "-o", program, "batuta/internal/lab/cmd/lab"); err != nil {
+	if err := host.Run(ctx, "go", "build", "-o", program, "batuta/internal/lab/cmd/lab"); err != nil {
 		return err
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))
@@ -54,7 +56,7 @@ func keeperAnswers(ctx context.Context, ended <-chan error, log string) error {
 		select {
 		case err := <-ended:
 			if err != nil {
-				failure = fmt.Errorf("the keeper ended: %w\n%s", err, tail(log))
+				failure = fmt.Errorf("the keeper ended: %w\n%s", err, host.Tail(log))
 			}
 		default:
 		}
@@ -75,7 +77,7 @@ func asRoot(program string) []string {
 	if os.Geteuid() == 0 {
 		return []string{program}
 	}
-	return []string{"sudo", "-n", "-H", program}
+	return []string{"sudo", "-n", "-H", "--preserve-env=http_proxy,https_proxy,no_proxy", program}
 }
 
 // keeperGone is nil when no keeper holds its lock.

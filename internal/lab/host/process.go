@@ -1,0 +1,68 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+)
+
+// Process is a program that is kept running. It is killed if the program that
+// started it dies.
+type Process struct {
+	cmd   *exec.Cmd
+	log   string
+	ended chan struct{} // closed once err is set
+	err   error
+}
+
+// Start runs a program; what it says goes to the file log.
+func Start(log string, name string, args ...string) (*Process, error) {
+	f, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	cmd := exec.Command(name, args...) //nolint:noctx // Kill ends it
+	cmd.Stdout, cmd.Stderr = f, f
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	p := &Process{cmd: cmd, log: log, ended: make(chan struct{})}
+	go func() { // ends with the process
+		defer close(p.ended)
+		p.err = cmd.Wait()
+	}()
+	return p, nil
+}
+
+// Err tells whether and how the process ended, with the end of its log; nil
+// while it runs.
+func (p *Process) Err() error {
+	select {
+	case <-p.ended:
+		return fmt.Errorf("%s ended: %w\n%s", filepath.Base(p.cmd.Path), errors.Join(errEnded, p.err), Tail(p.log))
+	default:
+		return nil
+	}
+}
+
+var errEnded = errors.New("it should go on")
+
+// Log is the file that has what the process says.
+func (p *Process) Log() string { return p.log }
+
+// Signal sends a signal to the process.
+func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
+
+// Kill kills the process and waits until it is gone.
+func (p *Process) Kill() error {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	<-p.ended
+	return nil
+}

@@ -1,0 +1,51 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"batuta/internal/lab"
+	"batuta/internal/lab/host"
+)
+
+// buildKitConfig leaves out what is not a fact of the lab: for loopback
+// registries BuildKit uses plain HTTP by itself, on any port, and for others
+// when the image exporter is given registry.insecure=true.
+const buildKitConfig = `
+[worker.oci]
+  enabled = true
+[worker.containerd]
+  enabled = false
+[registry."docker.io"]
+  mirrors = [%[1]q]
+[registry.%[1]q]
+  http = true
+[registry.%[2]q]
+  http = true
+`
+
+// buildKit gives the address of the BuildKit daemon, started if need be.
+func (k *keeper) buildKit(ctx context.Context, program string) (string, error) {
+	return k.buildkit.get(func() (string, func() error, error) {
+		dir := filepath.Join(lab.StateDir, "buildkit")
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			return "", nil, err
+		}
+		config, socket := filepath.Join(dir, "buildkitd.toml"), filepath.Join(dir, "buildkitd.sock")
+		text := fmt.Sprintf(buildKitConfig, k.bases.address.Loopback, k.bases.address.Bridge)
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			return "", nil, err
+		}
+		p, err := host.Start(filepath.Join(dir, "buildkitd.log"), program, "--config", config, "--addr", "unix://"+socket,
+			"--root", filepath.Join(DataDir, "buildkit"), "--oci-worker-net=host", "--oci-worker-binary=runc")
+		if err != nil {
+			return "", nil, err
+		}
+		if err := answers(ctx, p, func() error { return dial(ctx, socket) }); err != nil {
+			return "", nil, fmt.Errorf("start BuildKit: %w", err)
+		}
+		return "unix://" + socket, p.Err, handOver(socket)
+	})
+}

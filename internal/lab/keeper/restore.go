@@ -1,0 +1,128 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"batuta/internal/lab"
+	"batuta/internal/lab/host"
+)
+
+// A Docker Engine leaves its rules and bridges in the machine's network when
+// it ends. The lab notes how the network was before it starts one, in files,
+// so that a later keeper can restore it too.
+const (
+	noteDir    = lab.StateDir + "/network"
+	forwarding = "/proc/sys/net/ipv4/ip_forward"
+)
+
+// dockerBridge is what an Engine calls its bridges.
+var dockerBridge = regexp.MustCompile(`^(docker0|docker_gwbridge|br-[0-9a-f]{12})$`)
+
+// noteNetwork notes how the network is.
+func noteNetwork(ctx context.Context) error {
+	if err := os.MkdirAll(noteDir, 0o700); err != nil {
+		return err
+	}
+	forward, err := os.ReadFile(forwarding)
+	if err != nil {
+		return err
+	}
+	links, err := names(ctx, "ip -o -br link show")
+	if err != nil {
+		return err
+	}
+	notes := map[string]string{"ip_forward": string(forward), "links": strings.Join(links, "\n")}
+	for _, tables := range []string{"iptables", "ip6tables"} {
+		if notes[tables], err = host.Output(ctx, tables+"-save"); err != nil {
+			return err
+		}
+	}
+	for file, text := range notes {
+		if err := os.WriteFile(filepath.Join(noteDir, file), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restoreNetwork takes away what came since noteNetwork, if that was called.
+func restoreNetwork(ctx context.Context) error {
+	before, err := os.ReadFile(filepath.Join(noteDir, "links"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	links, err := names(ctx, "ip -o -br link show")
+	if err != nil {
+		return err
+	}
+	for _, link := range links {
+		if dockerBridge.MatchString(link) && !slices.Contains(strings.Fields(string(before)), link) {
+			err = errors.Join(err, inOrder(ctx, "ip link del "+link))
+		}
+	}
+	forward, readErr := os.ReadFile(filepath.Join(noteDir, "ip_forward"))
+	if readErr == nil {
+		readErr = os.WriteFile(forwarding, forward, 0o600)
+	}
+	return errors.Join(err, readErr, restoreRules(ctx, "iptables"), restoreRules(ctx, "ip6tables"), os.RemoveAll(noteDir))
+}
+
+// restoreRules removes the rules and chains that were added to a packet
+// filter, and resets its policies.
+func restoreRules(ctx context.Context, tables string) error {
+	before, err := os.ReadFile(filepath.Join(noteDir, tables))
+	if err != nil {
+		return err
+	}
+	now, err := host.Output(ctx, tables+"-save")
+	if err != nil {
+		return err
+	}
+	undo := undoRules(string(before), now)
+	cmd := exec.CommandContext(ctx, tables+"-restore", "--noflush", "--wait")
+	cmd.Stdin = strings.NewReader(undo)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s\n%s", cmd, err, out, undo)
+	}
+	return nil
+}
+
+// undoRules makes the input for iptables-restore that leads from one output of
+// iptables-save back to an earlier one, as far as rules were added, chains
+// were added, and policies of built-in chains were changed.
+func undoRules(before, now string) string {
+	was := parseRules(before)
+	var undo strings.Builder
+	for _, table := range parseRules(now) {
+		old := was.table(table.name)
+		fmt.Fprintf(&undo, "*%s\n", table.name)
+		for _, rule := range table.rules {
+			if !slices.Contains(old.rules, rule) {
+				undo.WriteString(strings.Replace(rule, "-A", "-D", 1) + "\n")
+			}
+		}
+		for _, chain := range table.chains {
+			switch policy, known := old.policy(chain.name); {
+			case chain.policy == "-" && !known:
+				fmt.Fprintf(&undo, "-X %s\n", chain.name)
+			case chain.policy != "-" && !known:
+				fmt.Fprintf(&undo, "-P %s ACCEPT\n", chain.name) // the table had not been used
+			case policy != chain.policy:
+				fmt.Fprintf(&undo, "-P %s %s\n", chain.name, policy)
+			}
+		}
+		undo.WriteString("COMMIT\n")
+	}
+	return undo.String()
+}
