@@ -15,6 +15,15 @@ type Access struct {
 	Push       bool   // write or delete, rather than read
 }
 
+// denial says that the access is denied. Words of its own matter: Docker
+// shows them, and goes on trying for a minute when it gets none.
+func (a Access) denial() string {
+	if a.Push {
+		return "this token may not push to " + a.Repository
+	}
+	return "this token may not pull from " + a.Repository
+}
+
 // Decision is the answer to a request for access.
 type Decision int
 
@@ -79,11 +88,12 @@ func (g gate) catalog(w http.ResponseWriter, r *http.Request) {
 }
 
 func (g gate) pass(w http.ResponseWriter, r *http.Request, push bool) {
-	switch g.decide(r, Access{Repository: mux.Vars(r)["name"], Push: push}) {
+	access := Access{Repository: mux.Vars(r)["name"], Push: push}
+	switch g.decide(r, access) {
 	case Granted:
 		g.next.ServeHTTP(w, r)
 	case Denied:
-		refuse(w, errcode.ErrorCodeDenied)
+		refuse(w, errcode.ErrorCodeDenied.WithMessage(access.denial()))
 	default:
 		w.Header().Set("WWW-Authenticate", `Basic realm="batuta"`)
 		refuse(w, errcode.ErrorCodeUnauthorized)

@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -35,7 +34,8 @@ type Config struct {
 	Dir string
 	// KeepFree is how many bytes of Dir's file system pushes leave alone, so
 	// that a large image never takes the room that the server needs for its
-	// own state. A push that would go below is refused with 507.
+	// own state. A push that would go below is refused with 507. At least
+	// 64 MB are kept.
 	KeepFree int64
 	// Authorize decides each request.
 	Authorize Authorize
@@ -73,7 +73,7 @@ func New(ctx context.Context, c Config) (*Registry, error) {
 	}
 	redirectLogs(c.Log)
 	app := handlers.NewApp(ctx, settings(c.Dir, key))
-	room := space{dir: c.Dir, keep: c.KeepFree}
+	room := space{dir: c.Dir, keep: max(c.KeepFree, leastFree), log: c.Log}
 	return &Registry{app: app, routes: guard(c.Authorize, room.protect(app)), store: store}, nil
 }
 
@@ -119,7 +119,7 @@ func (r *Registry) Has(ctx context.Context, image batuta.Image) (bool, error) {
 		return false, fmt.Errorf("look for %s: %w", image, err)
 	}
 	found, err := manifests.Exists(ctx, dgst)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return false, fmt.Errorf("look for %s: %w", image, err)
 	}
 	return found, nil

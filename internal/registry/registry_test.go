@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -54,15 +55,25 @@ func authorize(_ context.Context, _, password string, access registry.Access) re
 // host:port and the function that stops it.
 func serve(t *testing.T, dir string) (host string, stop func()) {
 	t.Helper()
+	return serveAt(t, dir, "127.0.0.1:0")
+}
+
+// serveAt is serve at a given address.
+func serveAt(t *testing.T, dir, address string) (host string, stop func()) {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	reg := open(t, registry.Config{Dir: dir})
-	server := httptest.NewServer(reg)
-	stop = func() {
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: reg}}
+	server.Start()
+	return listener.Addr().String(), func() {
 		server.Close()
 		if err := reg.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	}
-	return strings.TrimPrefix(server.URL, "http://"), stop
 }
 
 // start is serve until the test ends.
@@ -89,6 +100,9 @@ func open(t *testing.T, c registry.Config) *registry.Registry {
 func auth(token string) remote.Option {
 	return remote.WithAuth(&authn.Basic{Username: "anyone", Password: token})
 }
+
+// once makes a client that does not try again.
+var once = remote.WithRetryBackoff(remote.Backoff{Steps: 1})
 
 func repository(t *testing.T, host, path string) name.Repository {
 	t.Helper()
@@ -240,7 +254,7 @@ func beginUpload(t *testing.T, host, repo string) string {
 
 func TestTwentyClientsPullOneImageAtOnce(t *testing.T) {
 	t.Parallel()
-	ref := push(t, repository(t, start(t), "portal/web"), randomImage(t, 8<<20))
+	ref := push(t, repository(t, start(t), "portal/web"), randomImage(t, 2<<20))
 	var clients errgroup.Group
 	for range 20 {
 		clients.Go(func() error { return pull(t.Context(), ref, pullToken) })

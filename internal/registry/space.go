@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -13,18 +14,30 @@ import (
 	"github.com/gorilla/mux"
 )
 
+// These are kept free whatever the configuration says: distribution writes
+// notes of its own about an upload, and leaks the open file if it cannot.
+const (
+	leastFree  = 64 << 20 // bytes
+	leastNodes = 128      // files
+)
+
 // space keeps a part of a file system free.
 type space struct {
 	dir  string
 	keep int64 // bytes
+	log  *slog.Logger
 }
 
 // errFull is a push that would use what is kept free.
-type errFull struct{ free, keep int64 }
+type errFull struct {
+	free, keep int64  // bytes
+	nodes      uint64 // files that may still be made
+}
 
 // Error says what there is and what there must be.
 func (e errFull) Error() string {
-	return fmt.Sprintf("the registry's disk is full: %d MB are free, %d MB are kept free", e.free>>20, e.keep>>20)
+	return fmt.Sprintf("the registry's disk is full: %d MB and %d files are free, %d MB and %d files are kept free",
+		e.free>>20, e.nodes, e.keep>>20, leastNodes)
 }
 
 // check is errFull if there is no room to write.
@@ -34,8 +47,8 @@ func (s space) check() error {
 		return fmt.Errorf("look for free space: %w", &os.PathError{Op: "statfs", Path: s.dir, Err: err})
 	}
 	free := int64(st.Bavail) * int64(st.Bsize)
-	if free <= s.keep || st.Files > 0 && st.Ffree == 0 {
-		return errFull{free: free, keep: s.keep}
+	if free <= s.keep || st.Files > 0 && st.Ffree < leastNodes {
+		return errFull{free: free, keep: s.keep, nodes: st.Ffree}
 	}
 	return nil
 }
@@ -52,15 +65,16 @@ func (s space) protect(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		a := &answer{ResponseWriter: w, space: s}
+		a := &answer{ResponseWriter: w, space: s, sent: r.Body}
 		if err := s.check(); err != nil {
 			a.refuse(err)
 		} else {
 			r.Body = &checkedBody{ReadCloser: r.Body, space: s}
 			next.ServeHTTP(a, r)
 		}
-		if a.refused {
+		if a.refused != nil {
 			s.giveBack(r)
+			s.log.ErrorContext(r.Context(), "push refused", "repository", mux.Vars(r)["name"], "reason", a.refused)
 		}
 	})
 }
@@ -108,7 +122,8 @@ func (b *checkedBody) Read(p []byte) (int, error) {
 type answer struct {
 	http.ResponseWriter
 	space   space
-	refused bool
+	sent    io.Reader // the request's body
+	refused error     // why, once it was
 }
 
 // WriteHeader passes the status on, unless it hides a full disk.
@@ -124,18 +139,21 @@ func (a *answer) WriteHeader(status int) {
 
 // Write drops the body of an answer that was replaced.
 func (a *answer) Write(p []byte) (int, error) {
-	if a.refused {
+	if a.refused != nil {
 		return len(p), nil
 	}
 	return a.ResponseWriter.Write(p)
 }
 
-// refuse answers 507 with a registry's error document, once.
+// refuse answers 507 with a registry's error document, once. It first lets the
+// client send all that it has: a client that is cut off while it sends never
+// reads why.
 func (a *answer) refuse(reason error) {
-	if a.refused {
+	if a.refused != nil {
 		return
 	}
-	a.refused = true
+	a.refused = reason
+	_, _ = io.Copy(io.Discard, a.sent) // ends early if the client is gone
 	type problem struct {
 		Code    string `json:"code"`
 		Message string `json:"message"`
