@@ -1,0 +1,98 @@
+package deployer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"batuta"
+)
+
+// act changes something on a ship. Once begun, it is not cut short by the end
+// of ctx, so that what it did is known; it is bounded by the fleet's patience
+// and extra.
+func (f *Fleet) act(ctx context.Context, extra time.Duration, do func(context.Context) error) error {
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	patience := f.options.Act + extra
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	err := do(ctx)
+	if err != nil && ctx.Err() != nil {
+		return &batuta.Error{Kind: batuta.Unavailable, Message: fmt.Sprintf("the ship did not answer for %s", patience), Err: err}
+	}
+	return err
+}
+
+// stop ends a container as its own specification says.
+func (f *Fleet) stop(ctx context.Context, c Container) error {
+	timeout := defaultStopTimeout
+	if spec, known := recall(c); known {
+		timeout = spec.StopTimeout
+	}
+	return f.act(ctx, timeout, func(ctx context.Context) error { return f.ships[c.Ship].Stop(ctx, c.ID, timeout) })
+}
+
+func (f *Fleet) remove(ctx context.Context, c Container) error {
+	return f.act(ctx, 0, func(ctx context.Context) error { return f.ships[c.Ship].Remove(ctx, c.ID) })
+}
+
+// discard stops and removes a container.
+func (f *Fleet) discard(ctx context.Context, c Container) error {
+	err := f.stop(ctx, c)
+	if err == nil {
+		err = f.remove(ctx, c)
+	}
+	if err != nil {
+		return fmt.Errorf("remove %s on %s: %w", c.Instance, c.Ship, err)
+	}
+	return nil
+}
+
+// ask lets a ship say what it runs of the scope, for as long as the fleet's
+// patience lasts.
+func (f *Fleet) ask(ctx context.Context, ship Ship, s Scope) ([]Container, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, f.options.Ask, fmt.Errorf("no answer for %s", f.options.Ask))
+	defer cancel()
+	containers, err := ship.Containers(ctx, s)
+	if err != nil {
+		return nil, cmp.Or(ended(ctx), err)
+	}
+	return containers, nil
+}
+
+// settle is how long a container with these checks must run to count as
+// stable.
+func (f *Fleet) settle(checks []Check) time.Duration {
+	if len(checks) == 0 {
+		return f.options.SettleBlindly
+	}
+	return f.options.Settle
+}
+
+// The attempts at what may fail for a moment, and the pause after the first;
+// it doubles each time.
+const (
+	attempts   = 3
+	firstPause = 500 * time.Millisecond
+)
+
+// retry repeats what fails because something does not answer.
+func retry(ctx context.Context, do func() error) error {
+	pause := firstPause
+	for n := 1; ; n++ {
+		err := do()
+		if err == nil || n == attempts || !errors.Is(err, batuta.Unavailable) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+			pause *= 2
+		case <-ctx.Done():
+			return err
+		}
+	}
+}

@@ -1,0 +1,216 @@
+package deployer
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"batuta"
+)
+
+// Diff compares what is declared with what runs. It is pure and stable: the
+// same input gives the same plan.
+func Diff(want Spec, have State) Plan {
+	have.Containers = slices.Clone(have.Containers)
+	have.sort()
+	d := differ{
+		want: want, have: have, declared: map[batuta.InstanceName]bool{},
+		of: map[batuta.InstanceName][]Container{}, on: map[batuta.ShipName][]Container{},
+	}
+	for _, c := range have.Containers {
+		d.of[c.Instance] = append(d.of[c.Instance], c)
+		d.on[c.Ship] = append(d.on[c.Ship], c)
+	}
+	for _, i := range want.Instances {
+		d.declared[i.Name] = true
+	}
+	plan := Plan{Scope: want.Scope, Release: want.Release, Unreachable: d.unreachable(), want: want}
+	plan.Changes = append(d.wanted(), d.orphans()...)
+	return plan
+}
+
+type differ struct {
+	want     Spec
+	have     State
+	of       map[batuta.InstanceName][]Container
+	on       map[batuta.ShipName][]Container
+	declared map[batuta.InstanceName]bool
+}
+
+func (d differ) unreachable() []Unreachable {
+	var out []Unreachable
+	for _, ship := range slices.Sorted(maps.Keys(d.have.Unreachable)) {
+		u := Unreachable{Ship: ship, Why: d.have.Unreachable[ship]}
+		for _, i := range d.want.Instances {
+			if i.Ship == ship {
+				u.Needed = append(u.Needed, i.Name)
+			}
+		}
+		out = append(out, u)
+	}
+	return out
+}
+
+// wanted gives the changes of all declared instances on ships that answer, in
+// the order in which they happen: within a wave those that start beside the
+// old first, then ship by ship those that cannot.
+func (d differ) wanted() []Change {
+	wave := d.want.waveOf()
+	var out []Change
+	for i := range d.want.Instances {
+		want := &d.want.Instances[i]
+		if _, gone := d.have.Unreachable[want.Ship]; gone {
+			continue
+		}
+		c := d.change(want)
+		c.Wave = wave[want.Service]
+		out = append(out, c)
+	}
+	d.blocks(out)
+	slices.SortStableFunc(out, func(a, b Change) int {
+		order := cmp.Or(cmp.Compare(a.Wave, b.Wave), compareBool(a.StopFirst != "", b.StopFirst != ""))
+		if order == 0 && a.StopFirst != "" {
+			order = cmp.Compare(a.Ship, b.Ship)
+		}
+		return order
+	})
+	return out
+}
+
+// change decides about one instance, host ports aside.
+func (d differ) change(want *Instance) Change {
+	c := Change{
+		Service: want.Service, Instance: want.Name, Ship: want.Ship,
+		Image: want.Image.String(), Config: want.Config, want: want,
+	}
+	c.current = pick(d.of[want.Name], want)
+	for _, k := range d.of[want.Name] {
+		adopted := !k.ran() && matches(k, want) // Create takes it
+		if (c.current == nil || k.ID != c.current.ID) && !adopted {
+			c.old = append(c.old, k)
+			c.Old = append(c.Old, k.ID)
+		}
+	}
+	if c.current != nil {
+		c.Container = c.current.ID
+	}
+	c.Action, c.Reasons = c.decide()
+	if want.StopFirst && slices.ContainsFunc(c.old, Container.alive) {
+		c.StopFirst = "stop_first"
+	}
+	return c
+}
+
+// pick finds the container that is the instance as declared, whether it runs
+// or was stopped; nil if there is none.
+func pick(of []Container, want *Instance) *Container {
+	var best *Container
+	for _, c := range of {
+		if c.ran() && matches(c, want) && (best == nil || c.running() && !best.running()) {
+			best = &c
+		}
+	}
+	return best
+}
+
+func matches(c Container, want *Instance) bool {
+	return c.Config == want.Config && c.Ship == want.Ship
+}
+
+func (c *Change) decide() (Action, []string) {
+	switch {
+	case c.current != nil && len(c.old) == 0 && c.current.running():
+		return Keep, nil
+	case c.current != nil && len(c.old) == 0:
+		return Restart, []string{"not running: " + c.current.condition()}
+	case c.current != nil && c.current.running():
+		return Replace, []string{"it runs as declared; its predecessor is still there"}
+	case c.current != nil:
+		return Replace, append([]string{"goes back to its stopped container"}, c.reasons()...)
+	case len(c.old) > 0:
+		return Replace, c.reasons()
+	}
+	return Start, []string{"not there yet"}
+}
+
+// reasons says why the container before is not what is declared.
+func (c *Change) reasons() []string {
+	before := c.before()
+	var out []string
+	was, known := recall(*before)
+	if now, ok := recall(Container{Spec: c.want.Spec}); ok && known {
+		out = was.changes(now)
+	}
+	if len(out) == 0 && before.Config != c.want.Config {
+		out = []string{"configuration changed"}
+	}
+	if !before.running() {
+		out = append(out, "not running: "+before.condition())
+	}
+	return out
+}
+
+// before is the container that did the instance's work so far: of the old ones
+// the newest that lives, or else the newest that ever ran, or else any.
+func (c *Change) before() *Container {
+	if len(c.old) == 0 {
+		return nil
+	}
+	best := slices.MaxFunc(c.old, func(a, b Container) int {
+		return cmp.Or(compareBool(a.alive(), b.alive()), compareBool(a.ran(), b.ran()), a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
+	})
+	return &best
+}
+
+// blocks finds who holds the host ports that the changes need, and makes those
+// changes stop them first. What is kept is never stopped.
+func (d differ) blocks(changes []Change) {
+	kept := map[string]bool{}
+	for _, c := range changes {
+		if c.current != nil && c.current.running() {
+			kept[c.current.ID] = true
+		}
+	}
+	for i := range changes {
+		c := &changes[i]
+		if kept[c.Container] {
+			continue
+		}
+		for _, k := range d.on[c.Ship] {
+			if !k.alive() || kept[k.ID] || k.ID == c.Container {
+				continue
+			}
+			if p, clash := clash(c.want.Ports, k.Ports); clash {
+				c.blocks = append(c.blocks, k)
+				c.StopFirst = fmt.Sprintf("fixed host port %d", p.Host)
+			}
+		}
+	}
+}
+
+func clash(want, held []Port) (Port, bool) {
+	for _, p := range want {
+		if slices.ContainsFunc(held, p.clashes) {
+			return p, true
+		}
+	}
+	return Port{}, false
+}
+
+// orphans gives the changes that stop what is no longer declared, after all
+// waves.
+func (d differ) orphans() []Change {
+	var out []Change
+	for _, c := range d.have.Containers {
+		if d.declared[c.Instance] {
+			continue
+		}
+		out = append(out, Change{
+			Action: Stop, Wave: len(d.want.Waves) + 1, Service: c.Service, Instance: c.Instance, Ship: c.Ship,
+			Old: []string{c.ID}, Reasons: []string{"no longer declared"}, old: []Container{c},
+		})
+	}
+	return out
+}

@@ -1,0 +1,137 @@
+package deployer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"batuta"
+)
+
+// Fleet is all ships that deployments may use.
+type Fleet struct {
+	ships   map[batuta.ShipName]Ship
+	options Options
+}
+
+// Options are the patience of a fleet. Zero values get the defaults.
+type Options struct {
+	Ask           time.Duration // for a ship to say what it runs (5 s)
+	Act           time.Duration // for a ship to create, start or remove a container, and beyond its stop timeout to stop it (30 s)
+	Settle        time.Duration // how long after its start a container with checks must still run (100 ms)
+	SettleBlindly time.Duration // the same, without checks (1 s)
+	Undo          time.Duration // for putting back what ran before a failed deployment (5 min)
+	Pulls         int           // images being pulled at once, in the whole fleet (8)
+
+	// Addresses are where the ships' published ports answer, for URLs.
+	Addresses map[batuta.ShipName]string
+}
+
+// New makes a fleet. Ships are reached when they are first needed.
+func New(ships map[batuta.ShipName]Ship, o Options) *Fleet {
+	o.Ask = cmp.Or(o.Ask, 5*time.Second)
+	o.Act = cmp.Or(o.Act, 30*time.Second)
+	o.Settle = cmp.Or(o.Settle, 100*time.Millisecond)
+	o.SettleBlindly = cmp.Or(o.SettleBlindly, time.Second)
+	o.Undo = cmp.Or(o.Undo, 5*time.Minute)
+	o.Pulls = cmp.Or(o.Pulls, 8)
+	return &Fleet{ships: maps.Clone(ships), options: o}
+}
+
+// Observe asks all ships at once what they run of the scope. A ship that does
+// not answer in time is listed as such, and holds up no other.
+func (f *Fleet) Observe(ctx context.Context, s Scope) State {
+	return f.observe(ctx, s, f.ships)
+}
+
+func (f *Fleet) observe(ctx context.Context, s Scope, ships map[batuta.ShipName]Ship) State {
+	state := State{Unreachable: map[batuta.ShipName]string{}}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for name, ship := range ships {
+		all.Go(func() {
+			containers, err := f.ask(ctx, ship, s)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				state.Unreachable[name] = err.Error()
+			}
+			state.Containers = append(state.Containers, containers...)
+		})
+	}
+	all.Wait()
+	state.sort()
+	return state
+}
+
+// answered are the ships that could say what they run when the plan was made.
+func (f *Fleet) answered(p Plan) map[batuta.ShipName]Ship {
+	ships := maps.Clone(f.ships)
+	for _, u := range p.Unreachable {
+		delete(ships, u.Ship)
+	}
+	return ships
+}
+
+// ended is why ctx ended; nil if it did not.
+func ended(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
+// Plan compares what is wanted with what runs.
+func (f *Fleet) Plan(ctx context.Context, want Spec) (Plan, error) {
+	have := f.Observe(ctx, want.Scope)
+	if err := ended(ctx); err != nil {
+		return Plan{}, err
+	}
+	for _, i := range want.Instances {
+		if _, known := f.ships[i.Ship]; !known {
+			return Plan{}, &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("no ship %q", i.Ship)}
+		}
+	}
+	return Diff(want, have), nil
+}
+
+// Status tells what runs of the scope, and which ships do not answer. A
+// container's URLs are its published ports that are checked by HTTP or named
+// http…, at the ship's address.
+func (f *Fleet) Status(ctx context.Context, s Scope) ([]batuta.ContainerState, map[batuta.ShipName]string) {
+	have := f.Observe(ctx, s)
+	out := make([]batuta.ContainerState, len(have.Containers))
+	for n, c := range have.Containers {
+		out[n] = batuta.ContainerState{
+			App: c.Scope.App, Environment: c.Scope.Environment, Service: c.Service, Instance: c.Instance, Ship: c.Ship,
+			ID: c.ID, Release: c.Release, Image: c.Image.String(), State: c.State, ExitCode: c.ExitCode, Started: c.Started,
+			URLs: c.urls(f.options.Addresses[c.Ship]),
+		}
+	}
+	return out, have.Unreachable
+}
+
+// Down stops and removes everything of the scope on all ships at once, and
+// reports the ships where that did not succeed.
+func (f *Fleet) Down(ctx context.Context, s Scope) error {
+	have := f.Observe(ctx, s)
+	errs := make([]error, len(have.Containers))
+	var all sync.WaitGroup
+	for n, c := range have.Containers {
+		all.Go(func() { errs[n] = f.discard(ctx, c) })
+	}
+	all.Wait()
+	for _, ship := range slices.Sorted(maps.Keys(have.Unreachable)) {
+		errs = append(errs, unavailable(ship, have.Unreachable[ship]))
+	}
+	return errors.Join(errs...)
+}
+
+func unavailable(ship batuta.ShipName, why string) error {
+	return &batuta.Error{Kind: batuta.Unavailable, Message: fmt.Sprintf("ship %s does not answer: %s", ship, why)}
+}

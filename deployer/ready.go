@@ -1,0 +1,158 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"batuta"
+)
+
+const (
+	firstPoll = 20 * time.Millisecond // then twice as long each time, up to the check's interval
+	tailLines = 20
+	tailWait  = 3 * time.Second
+)
+
+// awaited is a container that has to become ready.
+type awaited struct {
+	ship    Ship
+	id      string
+	checks  []Check
+	settle  time.Duration // it must still run after this long
+	secrets []string      // never to be shown
+}
+
+// ready waits until all checks pass and the container has run for its time to
+// settle. If it ends meanwhile, or a check does not pass in time, the error is
+// Unhealthy and ends with the last lines it printed.
+func (a awaited) ready(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	watch, enough := context.WithCancel(gctx)
+	g.Go(func() error {
+		exit, err := a.ship.Wait(watch, a.id)
+		switch {
+		case watch.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		return a.unhealthy(exit.String())
+	})
+	g.Go(func() error {
+		defer enough()
+		settled := time.NewTimer(a.settle)
+		defer settled.Stop()
+		if err := a.pass(gctx); err != nil {
+			return err
+		}
+		select {
+		case <-settled.C:
+			return nil
+		case <-gctx.Done():
+			return gctx.Err()
+		}
+	})
+	err := g.Wait()
+	if cause := ended(ctx); cause != nil {
+		return cause
+	}
+	if errors.Is(err, batuta.Unhealthy) {
+		return a.withTail(ctx, err)
+	}
+	return err
+}
+
+// pass waits until every check has passed once.
+func (a awaited) pass(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, c := range a.checks {
+		g.Go(func() error { return a.poll(ctx, c) })
+	}
+	return g.Wait()
+}
+
+// poll makes attempts at a check until one passes.
+func (a awaited) poll(ctx context.Context, c Check) error {
+	deadline, cancel := context.WithTimeout(ctx, c.MaxWait)
+	defer cancel()
+	var last error
+	for pause := firstPoll; ; pause = min(2*pause, max(c.Interval, firstPoll)) {
+		err := a.probe(deadline, c)
+		if err == nil {
+			return nil
+		}
+		if deadline.Err() == nil || last == nil {
+			last = err // what an attempt says that is cut short tells nothing
+		}
+		select {
+		case <-time.After(pause):
+			continue
+		case <-deadline.Done():
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return a.unhealthy(fmt.Sprintf("%s: %v for %s", c, last, c.MaxWait))
+	}
+}
+
+func (a awaited) probe(ctx context.Context, c Check) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("no answer within %s", c.Timeout))
+	defer cancel()
+	err := a.ship.Probe(ctx, a.id, c)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func (a awaited) unhealthy(message string) error {
+	return &batuta.Error{Kind: batuta.Unhealthy, Message: message}
+}
+
+// withTail adds the last lines that the container printed, as far as the ship
+// can still give them.
+func (a awaited) withTail(ctx context.Context, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tailWait)
+	defer cancel()
+	lines, err := a.ship.Tail(ctx, a.id, tailLines)
+	switch {
+	case err != nil:
+		lines = []string{"(not to be had: " + err.Error() + ")"}
+	case len(lines) == 0:
+		lines = []string{"(nothing)"}
+	}
+	text := "\n  " + strings.Join(lines, "\n  ")
+	for _, s := range a.secrets {
+		text = strings.ReplaceAll(text, s, "***")
+	}
+	return &batuta.Error{Kind: batuta.Unhealthy, Message: cause.Error() + "\nthe last it printed:" + text}
+}
+
+// String is the end for a person: exited 1.
+func (e Exit) String() string {
+	switch {
+	case e.Error != "":
+		return "did not start: " + e.Error
+	case e.OOMKilled:
+		return fmt.Sprintf("exited %d: it ran out of memory", e.Code)
+	}
+	return fmt.Sprintf("exited %d", e.Code)
+}
+
+// secretValues are the values that must not be shown. Those of one or two
+// characters would blacken the text and hide nothing.
+func (i Instance) secretValues() []string {
+	var out []string
+	for _, v := range i.Env {
+		if v.Secret && len(v.Value) > 2 {
+			out = append(out, v.Value)
+		}
+	}
+	return out
+}

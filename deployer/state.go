@@ -1,0 +1,41 @@
+package deployer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"batuta"
+)
+
+// State is what runs of one scope, as its ships tell it.
+type State struct {
+	Containers  []Container                // sorted by ship, instance, age and id
+	Unreachable map[batuta.ShipName]string // why a ship did not answer
+}
+
+func (s State) sort() {
+	slices.SortFunc(s.Containers, func(a, b Container) int {
+		return cmp.Or(cmp.Compare(a.Ship, b.Ship), compareNames(a.Instance, b.Instance), a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
+	})
+}
+
+// running tells whether the container does its work.
+func (c Container) running() bool { return c.State == "running" }
+
+// alive tells whether the container has processes, and so may hold its ports.
+func (c Container) alive() bool {
+	return c.State == "running" || c.State == "restarting" || c.State == "paused"
+}
+
+// ran tells whether the container was ever started.
+func (c Container) ran() bool { return c.State != "created" }
+
+// condition is the state for a person: exited 1.
+func (c Container) condition() string {
+	if c.State == "exited" || c.State == "dead" {
+		return fmt.Sprintf("%s %d", c.State, c.ExitCode)
+	}
+	return c.State
+}

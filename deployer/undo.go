@@ -1,0 +1,159 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"batuta"
+)
+
+// undo puts back what ran before, latest change first, after the cause made
+// the deployment fail. It goes on although ctx has ended.
+func (r *rollout) undo(ctx context.Context, cause error) (Outcome, error) {
+	outcome := r.untouched(ctx)
+	if outcome.Status == batuta.Applying {
+		return outcome, cause
+	}
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), r.fleet.options.Undo, fmt.Errorf("gave up after %s", r.fleet.options.Undo))
+	defer cancel()
+	var errs []error
+	waves := r.waves()
+	slices.Reverse(waves)
+	for _, wave := range waves {
+		errs = append(errs, r.undoWave(ctx, wave)...)
+	}
+	if outcome.Undone = errors.Join(errs...); outcome.Undone != nil {
+		outcome.Status = batuta.Failed
+		cause = &batuta.Error{Kind: kindOf(cause), Err: fmt.Errorf("%w\nand what ran before is not all back: %w", cause, outcome.Undone)}
+	}
+	return outcome, cause
+}
+
+// untouched is the outcome when all is as it was before.
+func (r *rollout) untouched(ctx context.Context) Outcome {
+	switch {
+	case errors.Is(context.Cause(ctx), ErrSuspended):
+		return Outcome{Status: batuta.Applying}
+	case ctx.Err() != nil:
+		return Outcome{Status: batuta.Cancelled}
+	case r.ranBefore():
+		return Outcome{Status: batuta.RolledBack}
+	}
+	return Outcome{Status: batuta.Failed}
+}
+
+// ranBefore tells whether there was anything of the environment.
+func (r *rollout) ranBefore() bool {
+	return slices.ContainsFunc(r.tasks, func(t *task) bool { return t.Action != Start })
+}
+
+// undoWave undoes a wave's tasks in the reverse of carryOut's order.
+func (r *rollout) undoWave(ctx context.Context, wave []*task) (errs []error) {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	for _, t := range slices.Backward(wave) {
+		undo := func() {
+			if err := r.undoTask(ctx, t); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				errs = append(errs, fmt.Errorf("put back %s on %s: %w", t.Instance, t.Ship, err))
+			}
+		}
+		if t.StopFirst != "" {
+			undo()
+		} else {
+			all.Go(undo)
+		}
+	}
+	all.Wait()
+	slices.SortFunc(errs, func(a, b error) int { return compareNames(a.Error(), b.Error()) })
+	return errs
+}
+
+// undoTask has the old run again before the new goes, unless they cannot run
+// side by side.
+func (r *rollout) undoTask(ctx context.Context, t *task) error {
+	if t.StopFirst != "" {
+		return errors.Join(r.drop(ctx, t), r.revive(ctx, t))
+	}
+	return errors.Join(r.revive(ctx, t), r.drop(ctx, t))
+}
+
+// revive starts what was stopped for the task and waits until it is ready.
+func (r *rollout) revive(ctx context.Context, t *task) error {
+	var errs []error
+	for _, c := range t.lost() {
+		spec, _ := recall(c)
+		ship := r.fleet.ships[c.Ship]
+		err := r.fleet.act(ctx, 0, func(ctx context.Context) error { return ship.Start(ctx, c.ID) })
+		if err == nil {
+			err = awaited{ship: ship, id: c.ID, checks: spec.Checks, settle: r.fleet.settle(spec.Checks)}.ready(ctx)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("start %s again: %w", c.Name, err))
+			continue
+		}
+		r.say(c.Ship, c.Instance, fmt.Sprintf("%s runs again", c.Name), 0)
+	}
+	return errors.Join(errs...)
+}
+
+// lost are the containers that should run if the task never was: those it
+// stopped, or the one that a deployment before it, which was killed, stopped.
+func (t *task) lost() []Container {
+	if len(t.stopped) > 0 || t.want == nil || !t.begun && !t.interrupted() {
+		return t.stopped
+	}
+	if c := t.before(); c != nil && c.ran() && !c.alive() {
+		return []Container{*c}
+	}
+	return nil
+}
+
+// interrupted tells whether the declared container was found beside the one it
+// replaces.
+func (t *task) interrupted() bool {
+	before := t.before()
+	return t.Action == Replace && t.current != nil && before != nil && before.ran()
+}
+
+// drop removes the task's new container.
+func (r *rollout) drop(ctx context.Context, t *task) error {
+	if t.want == nil || t.Action == Keep || t.Action == Restart || !t.begun && !t.interrupted() {
+		return nil
+	}
+	ids := []string{t.id}
+	if t.id == "" { // the ship may have made it, and not been able to say so
+		containers, err := r.fleet.ask(ctx, t.ship, r.plan.Scope)
+		if err != nil {
+			return err
+		}
+		ids = nil
+		for _, c := range containers {
+			if matches(c, t.want) {
+				ids = append(ids, c.ID)
+			}
+		}
+	}
+	var errs []error
+	for _, id := range ids {
+		c := Container{ID: id, Ship: t.Ship, Spec: t.want.Spec}
+		if t.ready { // it may be serving
+			errs = append(errs, r.fleet.stop(ctx, c))
+		}
+		errs = append(errs, r.fleet.remove(ctx, c))
+		r.say(t.Ship, t.Instance, "the new container is removed", 0)
+	}
+	return errors.Join(errs...)
+}
+
+// kindOf is the kind of an error of the vocabulary; Internal otherwise.
+func kindOf(err error) batuta.Kind {
+	if e, ok := errors.AsType[*batuta.Error](err); ok {
+		return e.Kind
+	}
+	return batuta.Internal
+}
