@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -167,7 +168,7 @@ func TestListeningEverywhereNeedsAURL(t *testing.T) {
 
 func TestLoadOfNoFile(t *testing.T) {
 	t.Parallel()
-	if _, err := config.Load(filepath.Join(t.TempDir(), "server.yml")); !isKind(err, batuta.NotFound) {
+	if _, err := config.Load(filepath.Join(t.TempDir(), "server.yml")); !errors.Is(err, batuta.NotFound) {
 		t.Errorf("error = %v", err)
 	}
 }
@@ -200,11 +201,6 @@ func TestSecretsNeverShow(t *testing.T) {
 			t.Errorf("shown: %s", shown)
 		}
 	}
-}
-
-func isKind(err error, kind batuta.Kind) bool {
-	e, ok := err.(*batuta.Error)
-	return ok && e.Kind == kind
 }
 
 func FuzzParse(f *testing.F) {

@@ -27,8 +27,8 @@ type Right string
 // The rights, from least to most.
 const (
 	Read   Right = "read"   // see runs, logs, releases, what runs where
-	Push   Right = "push"   // push to the Git remote, start and rerun runs
-	Deploy Right = "deploy" // promote, roll back, deploy, cancel
+	Push   Right = "push"   // push to the Git remote; start, rerun and cancel runs of pushes
+	Deploy Right = "deploy" // promote, roll back, deploy; rerun and cancel those
 	Admin  Right = "admin"  // everything, the audit trail too
 )
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -129,7 +130,7 @@ func readSecret(path string) (string, error) {
 	case err != nil:
 		return "", reason(err)
 	case !info.Mode().IsRegular():
-		return "", fmt.Errorf("not a file")
+		return "", errors.New("not a file")
 	case info.Size() > maxSecretBytes:
 		return "", fmt.Errorf("the file has %d bytes, at most %d are read", info.Size(), maxSecretBytes)
 	}
@@ -142,7 +143,7 @@ func readSecret(path string) (string, error) {
 
 // reason leaves out the path, which the problem names already.
 func reason(err error) error {
-	if e, ok := err.(*fs.PathError); ok {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err
 	}
 	return err

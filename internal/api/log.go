@@ -1,0 +1,113 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"batuta"
+)
+
+// log streams what a run printed, one line per line: time, step and text,
+// separated by tabs. With follow it ends when the run has ended; a stream that
+// is cut off before is to be asked for again, from the offset reached.
+func (s *server) log(ctx context.Context, in *struct {
+	RunPath
+	Step   string `query:"step" doc:"only what this step printed"`
+	Offset int64  `query:"offset" minimum:"0" doc:"bytes of this stream to leave out"`
+	Follow bool   `query:"follow" doc:"wait for more until the run has ended"`
+}) (*huma.StreamResponse, error) {
+	if _, err := s.visible(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	ended := func() bool { return true }
+	if in.Follow {
+		ended = func() bool { return s.ended(ctx, in.ID) }
+	}
+	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		_, w := humago.Unwrap(hc)
+		out := newFlusher(w)
+		from, to := in.Offset, io.Writer(out)
+		if in.Step != "" {
+			from, to = 0, &sieve{step: in.Step, skip: in.Offset, next: out}
+		}
+		if err := s.Logs.Follow(ctx, in.ID, from, ended, to); err != nil {
+			if ctx.Err() == nil {
+				s.Log.ErrorContext(ctx, "log stream broke off", "run", in.ID, "err", err)
+			}
+			panic(http.ErrAbortHandler) // the reader must not take this for the end
+		}
+	}}, nil
+}
+
+// ended tells whether a run prints no more. A store that does not answer is
+// asked again.
+func (s *server) ended(ctx context.Context, id batuta.RunID) bool {
+	run, err := s.Runs.Run(ctx, id)
+	return err == nil && run.Status.Ended()
+}
+
+// flusher sends everything at once, for as long as it takes.
+type flusher struct {
+	w       io.Writer
+	control *http.ResponseController
+}
+
+func newFlusher(w http.ResponseWriter) flusher {
+	f := flusher{w, http.NewResponseController(w)}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	_ = f.control.SetWriteDeadline(time.Time{}) // a writer without deadlines has none to lift
+	w.WriteHeader(http.StatusOK)
+	_ = f.control.Flush()
+	return f
+}
+
+func (f flusher) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if err != nil {
+		return n, err
+	}
+	return n, f.control.Flush()
+}
+
+// sieve passes on the lines of one step, but for the first skip bytes of them.
+type sieve struct {
+	step string
+	skip int64
+	held []byte
+	next io.Writer
+}
+
+func (s *sieve) Write(p []byte) (int, error) {
+	s.held = append(s.held, p...)
+	end := bytes.LastIndexByte(s.held, '\n') + 1
+	var out []byte
+	for line := range bytes.Lines(s.held[:end]) {
+		if stepOf(line) == s.step {
+			out = append(out, line...)
+		}
+	}
+	s.held = append(s.held[:0], s.held[end:]...)
+	gone := min(s.skip, int64(len(out)))
+	s.skip -= gone
+	if out = out[gone:]; len(out) > 0 {
+		if _, err := s.next.Write(out); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// stepOf is the second of a line's fields.
+func stepOf(line []byte) string {
+	_, rest, _ := bytes.Cut(line, []byte("\t"))
+	step, _, _ := bytes.Cut(rest, []byte("\t"))
+	return string(step)
+}
