@@ -1,0 +1,60 @@
+package builder
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/moby/buildkit/client"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"golang.org/x/sync/errgroup"
+)
+
+// solution is what a daemon is asked to solve. The image comes from build
+// or, if that is nil, from the frontend that the options name.
+type solution struct {
+	options client.SolveOpt
+	build   gateway.BuildFunc
+}
+
+// prepare reads the recipe against the tree.
+func (b *Builder) prepare(ctx context.Context, r Request) (solution, error) {
+	if r.Recipe.Static != "" {
+		return b.static(ctx, r)
+	}
+	return b.dockerfile(r)
+}
+
+// solve has the daemon build s while p shows how it goes.
+func (b *Builder) solve(ctx context.Context, r Request, s solution, p *progress) (*client.SolveResponse, error) {
+	secrets := maps.Clone(r.Secrets)
+	maps.DeleteFunc(secrets, func(id string, _ []byte) bool { return !slices.Contains(r.Recipe.Secrets, id) })
+	s.options.Session = []session.Attachable{
+		credentials{login: b.config.Login},
+		secretsprovider.FromMap(secrets),
+	}
+	s.options.Exports = []client.ExportEntry{b.daemon.export(r)}
+
+	var response *client.SolveResponse
+	status := make(chan *client.SolveStatus)
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		// Either call closes status.
+		if s.build != nil {
+			response, err = b.daemon.buildkit().Build(ctx, s.options, "", s.build, status)
+		} else {
+			response, err = b.daemon.buildkit().Solve(ctx, nil, s.options, status)
+		}
+		return err
+	})
+	group.Go(func() error {
+		for st := range status {
+			p.show(st)
+		}
+		return nil
+	})
+	err := group.Wait()
+	return response, err
+}
