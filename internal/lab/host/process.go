@@ -52,6 +52,9 @@ func (p *Process) Err() error {
 
 var errEnded = errors.New("it should go on")
 
+// ID is the process id.
+func (p *Process) ID() int { return p.cmd.Process.Pid }
+
 // Log is the file that has what the process says.
 func (p *Process) Log() string { return p.log }
 

@@ -14,6 +14,8 @@ import (
 // registries BuildKit uses plain HTTP by itself, on any port, and for others
 // when the image exporter is given registry.insecure=true.
 const buildKitConfig = `
+[otel]
+  socketPath = %[3]q
 [worker.oci]
   enabled = true
 [worker.containerd]
@@ -34,7 +36,7 @@ func (k *keeper) buildKit(ctx context.Context, program string) (string, error) {
 			return "", nil, err
 		}
 		config, socket := filepath.Join(dir, "buildkitd.toml"), filepath.Join(dir, "buildkitd.sock")
-		text := fmt.Sprintf(buildKitConfig, k.bases.address.Loopback, k.bases.address.Bridge)
+		text := fmt.Sprintf(buildKitConfig, k.bases.address.Loopback, k.bases.address.Bridge, filepath.Join(dir, "otel.sock"))
 		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 			return "", nil, err
 		}

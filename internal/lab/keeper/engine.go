@@ -69,7 +69,7 @@ func (e *engine) startDockerd(ctx context.Context) (err error) {
 	if err := os.WriteFile(config, []byte("{}\n"), 0o600); err != nil { // or it would read the machine's
 		return err
 	}
-	if err := os.Remove(pid); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := ignoreMissing(os.Remove(pid)); err != nil {
 		return err
 	}
 	args := []string{"--config-file", config, "--pidfile", pid, "--containerd", e.containerdSocket(),

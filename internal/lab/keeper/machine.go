@@ -18,7 +18,7 @@ func (k *keeper) machineEngine(ctx context.Context) (*engine, error) {
 		if e.ping(ctx) == nil {
 			return e, e.err, nil
 		}
-		if err := noteNetwork(ctx); err != nil {
+		if err := noteMachine(ctx); err != nil {
 			return e, nil, err
 		}
 		if err := e.start(ctx); err != nil {

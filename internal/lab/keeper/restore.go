@@ -15,19 +15,20 @@ import (
 	"batuta/internal/lab/host"
 )
 
-// A Docker Engine leaves its rules and bridges in the machine's network when
-// it ends. The lab notes how the network was before it starts one, in files,
-// so that a later keeper can restore it too.
+// A Docker Engine leaves its socket behind when it is killed, and its rules
+// and bridges in the machine's network always. The lab notes how the network
+// was before it starts one, in files, so that a later keeper can restore it
+// too.
 const (
-	noteDir    = lab.StateDir + "/network"
+	noteDir    = lab.StateDir + "/network-before"
 	forwarding = "/proc/sys/net/ipv4/ip_forward"
 )
 
 // dockerBridge is what an Engine calls its bridges.
 var dockerBridge = regexp.MustCompile(`^(docker0|docker_gwbridge|br-[0-9a-f]{12})$`)
 
-// noteNetwork notes how the network is.
-func noteNetwork(ctx context.Context) error {
+// noteMachine notes how the network is.
+func noteMachine(ctx context.Context) error {
 	if err := os.MkdirAll(noteDir, 0o700); err != nil {
 		return err
 	}
@@ -53,8 +54,8 @@ func noteNetwork(ctx context.Context) error {
 	return nil
 }
 
-// restoreNetwork takes away what came since noteNetwork, if that was called.
-func restoreNetwork(ctx context.Context) error {
+// restoreMachine takes away what came since noteMachine, if that was called.
+func restoreMachine(ctx context.Context) error {
 	before, err := os.ReadFile(filepath.Join(noteDir, "links"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -62,20 +63,34 @@ func restoreNetwork(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return errors.Join(
+		removeBridges(ctx, strings.Fields(string(before))),
+		restoreForwarding(),
+		restoreRules(ctx, "iptables"),
+		restoreRules(ctx, "ip6tables"),
+		ignoreMissing(os.Remove(machineSocket)),
+		os.RemoveAll(noteDir),
+	)
+}
+
+// removeBridges removes an Engine's bridges, except those that were there
+// before.
+func removeBridges(ctx context.Context, before []string) error {
 	links, err := names(ctx, "ip -o -br link show")
-	if err != nil {
-		return err
-	}
 	for _, link := range links {
-		if dockerBridge.MatchString(link) && !slices.Contains(strings.Fields(string(before)), link) {
+		if dockerBridge.MatchString(link) && !slices.Contains(before, link) {
 			err = errors.Join(err, inOrder(ctx, "ip link del "+link))
 		}
 	}
-	forward, readErr := os.ReadFile(filepath.Join(noteDir, "ip_forward"))
-	if readErr == nil {
-		readErr = os.WriteFile(forwarding, forward, 0o600)
+	return err
+}
+
+func restoreForwarding() error {
+	before, err := os.ReadFile(filepath.Join(noteDir, "ip_forward"))
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, readErr, restoreRules(ctx, "iptables"), restoreRules(ctx, "ip6tables"), os.RemoveAll(noteDir))
+	return os.WriteFile(forwarding, before, 0o600)
 }
 
 // restoreRules removes the rules and chains that were added to a packet
@@ -125,4 +140,11 @@ func undoRules(before, now string) string {
 		undo.WriteString("COMMIT\n")
 	}
 	return undo.String()
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }

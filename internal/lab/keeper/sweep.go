@@ -21,7 +21,7 @@ import (
 func sweep(ctx context.Context) error {
 	return errors.Join(
 		killBelow(ctx, lab.StateDir, DataDir),
-		restoreNetwork(ctx),
+		restoreMachine(ctx),
 		removeNetwork(ctx),
 		clearDirs(ctx, lab.StateDir, DataDir),
 	)
