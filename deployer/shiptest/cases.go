@@ -1,0 +1,238 @@
+package shiptest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"batuta/deployer"
+)
+
+func life(t *testing.T, b *bench) {
+	i := b.instance("a", serves(), published)
+	id := b.create(t, i)
+	c := b.only(t)
+	if c.ID != id || c.State != "created" || c.Created.IsZero() {
+		t.Errorf("created: %+v", c)
+	}
+	if c.Scope != b.scope || c.Service != "web" || c.Instance != "web-1" || c.Ship != b.Name || c.Release != 7 {
+		t.Errorf("whose it is: %+v", c)
+	}
+	if c.Config != i.Config || c.Spec != i.Spec || c.Image != i.Image {
+		t.Errorf("what it is: %+v", c)
+	}
+	if err := b.Ship.Start(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	c = b.only(t)
+	if c.State != "running" || c.Started.IsZero() || len(c.Ports) == 0 || c.Ports[0].Host == 0 || c.Ports[0].Container != 8080 {
+		t.Errorf("started: %+v", c)
+	}
+	if err := b.Ship.Stop(t.Context(), id, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if c = b.only(t); c.State != "exited" {
+		t.Errorf("stopped: %+v", c)
+	}
+	if err := b.Ship.Start(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if c = b.only(t); c.State != "running" {
+		t.Errorf("started again: %+v", c)
+	}
+	if err := b.Ship.Remove(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := b.Ship.Containers(t.Context(), b.scope); err != nil || len(all) != 0 {
+		t.Errorf("removed, and still there: %v, %v", all, err)
+	}
+}
+
+func adopts(t *testing.T, b *bench) {
+	i := b.instance("a", stubborn())
+	if first, again := b.create(t, i), b.create(t, i); first != again {
+		t.Errorf("create made %s, then %s", first, again)
+	}
+	b.only(t)
+}
+
+func sideBySide(t *testing.T, b *bench) {
+	old := b.run(t, b.instance("a", stubborn()))
+	next := b.run(t, b.instance("b", stubborn()))
+	all, err := b.Ship.Containers(t.Context(), b.scope)
+	if err != nil || len(all) != 2 || old == next {
+		t.Errorf("containers = %v, %v; want two", all, err)
+	}
+}
+
+func scopes(t *testing.T, b *bench) {
+	b.create(t, b.instance("a", stubborn()))
+	other := b.scope
+	other.Environment += "x"
+	if all, err := b.Ship.Containers(t.Context(), other); err != nil || len(all) != 0 {
+		t.Errorf("another scope sees %v, %v", all, err)
+	}
+}
+
+func crash(t *testing.T, b *bench) {
+	id := b.run(t, b.instance("a", quits()))
+	exit, err := b.Ship.Wait(t.Context(), id)
+	if err != nil || exit.Code != 3 {
+		t.Errorf("wait = %+v, %v; want code 3", exit, err)
+	}
+	lines, err := b.Ship.Tail(t.Context(), id, 20)
+	slices.Sort(lines) // the two streams race
+	if err != nil || !slices.Equal(lines, []string{"one", "two"}) {
+		t.Errorf("tail = %q, %v", lines, err)
+	}
+	if lines, err = b.Ship.Tail(t.Context(), id, 1); err != nil || len(lines) != 1 {
+		t.Errorf("tail of 1 = %q, %v", lines, err)
+	}
+	if c := b.only(t); c.State != "exited" || c.ExitCode != 3 {
+		t.Errorf("crashed: %+v", c)
+	}
+}
+
+func stops(t *testing.T, b *bench) {
+	id := b.run(t, b.instance("a", polite()))
+	eventually(t, "the trap is set", func() error {
+		if lines, err := b.Ship.Tail(t.Context(), id, 1); err != nil || len(lines) == 0 {
+			return errors.Join(err, errors.New("nothing printed"))
+		}
+		return nil
+	})
+	if err := b.Ship.Stop(t.Context(), id, patient); err != nil {
+		t.Fatal(err)
+	}
+	if c := b.only(t); c.State != "exited" || c.ExitCode != 0 {
+		t.Errorf("told to end: %+v", c)
+	}
+	if err := b.Ship.Remove(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	id = b.run(t, b.instance("b", stubborn()))
+	if err := b.Ship.Stop(t.Context(), id, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	if c := b.only(t); c.State != "exited" || c.ExitCode != 137 {
+		t.Errorf("killed: %+v", c)
+	}
+}
+
+func checks(t *testing.T, b *bench) {
+	id := b.run(t, b.instance("a", serves(), published))
+	pass := func(c deployer.Check) {
+		t.Helper()
+		eventually(t, c.String(), func() error { return b.Ship.Probe(t.Context(), id, c) })
+	}
+	fail := func(c deployer.Check) {
+		t.Helper()
+		if err := b.Ship.Probe(t.Context(), id, c); err == nil {
+			t.Errorf("%s passed", c)
+		}
+	}
+	pass(check(deployer.CheckTCP, func(*deployer.Check) {}))
+	pass(check(deployer.CheckHTTP, func(c *deployer.Check) { c.Path = "/up" }))
+	pass(check(deployer.CheckHTTP, func(c *deployer.Check) { c.Path, c.Match = "/up", "is.w" }))
+	pass(check(deployer.CheckExec, func(c *deployer.Check) { c.Command = busybox("true") }))
+	fail(check(deployer.CheckTCP, func(c *deployer.Check) { c.Port = 8081 }))
+	fail(check(deployer.CheckHTTP, func(c *deployer.Check) { c.Path = "/down" }))
+	fail(check(deployer.CheckHTTP, func(c *deployer.Check) { c.Path, c.Match = "/up", "ill" }))
+	fail(check(deployer.CheckExec, func(c *deployer.Check) { c.Command = failing() }))
+
+	if err := b.Ship.Stop(t.Context(), id, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	fail(check(deployer.CheckTCP, func(*deployer.Check) {}))
+}
+
+func environment(t *testing.T, b *bench) {
+	id := b.run(t, b.instance("a", stubborn(), func(i *deployer.Instance) {
+		i.Env = []deployer.Variable{{Name: "TOKEN", Value: token, Secret: true}}
+	}))
+	if err := b.Ship.Probe(t.Context(), id, check(deployer.CheckExec, func(c *deployer.Check) { c.Command = seesToken() })); err != nil {
+		t.Error(err)
+	}
+}
+
+func hostPort(t *testing.T, b *bench) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := free.Addr().(*net.TCPAddr).Port
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fixed := func(i *deployer.Instance) {
+		i.Ports = []deployer.Port{{Name: "http", Container: 8080, Host: number, Protocol: "tcp"}}
+	}
+	first := b.run(t, b.instance("a", stubborn(), fixed))
+	second := b.create(t, b.instance("b", stubborn(), fixed))
+	if err := b.Ship.Start(t.Context(), second); err == nil {
+		t.Error("two containers hold one host port")
+	}
+	if err := b.Ship.Stop(t.Context(), first, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Ship.Start(t.Context(), second); err != nil {
+		t.Errorf("the port is free again: %v", err)
+	}
+}
+
+func missing(t *testing.T, b *bench) {
+	if err := b.Ship.Pull(t.Context(), b.Missing); err == nil {
+		t.Error("pulled what the registry does not have")
+	}
+	i := b.instance("a", stubborn())
+	i.Image = b.Missing
+	if id, err := b.Ship.Create(t.Context(), b.scope, 7, i); err == nil {
+		t.Errorf("created %s from an image that is not there", id)
+	}
+}
+
+func gone(t *testing.T, b *bench) {
+	id := b.run(t, b.instance("a", quits()))
+	if _, err := b.Ship.Wait(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Ship.Stop(t.Context(), id, time.Second); err != nil {
+		t.Errorf("stop what does not run: %v", err)
+	}
+	if exit, err := b.Ship.Wait(t.Context(), id); err != nil || exit.Code != 3 {
+		t.Errorf("wait for what does not run = %+v, %v", exit, err)
+	}
+	for range 2 {
+		if err := b.Ship.Remove(t.Context(), id); err != nil {
+			t.Errorf("remove: %v", err)
+		}
+	}
+	if err := b.Ship.Start(t.Context(), id); err == nil {
+		t.Error("started what is removed")
+	}
+}
+
+func givesUp(t *testing.T, b *bench) {
+	id := b.run(t, b.instance("a", stubborn()))
+	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := b.Ship.Wait(soon, id); err == nil {
+		t.Error("wait returned while the container runs")
+	}
+	for name, call := range map[string]func() error{
+		"Containers": func() error { _, err := b.Ship.Containers(soon, b.scope); return err },
+		"Create":     func() error { _, err := b.Ship.Create(soon, b.scope, 7, b.instance("b", stubborn())); return err },
+		"Start":      func() error { return b.Ship.Start(soon, id) },
+		"Probe": func() error {
+			return b.Ship.Probe(soon, id, check(deployer.CheckExec, func(c *deployer.Check) { c.Command = busybox("true") }))
+		},
+		"Tail": func() error { _, err := b.Ship.Tail(soon, id, 1); return err },
+	} {
+		if err := call(); err == nil {
+			t.Errorf("%s went on after its context ended", name)
+		}
+	}
+}

@@ -1,0 +1,298 @@
+// Package shiptest is what tests of ships are made of: a ship in memory, whose
+// containers live by the clock and whose every call can be made to fail, and
+// the contract that it and every other implementation of deployer.Ship passes.
+package shiptest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"batuta"
+	"batuta/deployer"
+)
+
+// Fake is a ship in memory. Its containers live in the time of the test: in a
+// synctest bubble they take none.
+type Fake struct {
+	// Behave tells how the containers of an instance behave; nil: Known.
+	Behave func(deployer.Instance) Behaviour
+	// Before may make a call fail before it does anything.
+	Before func(Call) error
+	// After may lose the answer of a call that did its work.
+	After func(Call) error
+
+	name batuta.ShipName
+
+	mu     sync.Mutex
+	boxes  map[string]*box
+	images map[batuta.Image]bool
+	made   int
+	calls  []Call
+}
+
+var _ deployer.Ship = (*Fake)(nil)
+
+// Call is one call of a method of the ship.
+type Call struct {
+	Method   string
+	Ship     batuta.ShipName
+	Instance batuta.InstanceName // of the container it is about; empty if none
+	Image    batuta.Image        // of Pull
+}
+
+// Changes tells whether the call changes what is on the ship.
+func (c Call) Changes() bool {
+	return slices.Contains([]string{"Pull", "Create", "Start", "Stop", "Remove"}, c.Method)
+}
+
+// New makes an empty ship.
+func New(name batuta.ShipName) *Fake {
+	return &Fake{name: name, boxes: map[string]*box{}, images: map[batuta.Image]bool{}}
+}
+
+// Calls lists all calls so far, in their order.
+func (f *Fake) Calls() []Call {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.calls)
+}
+
+// All lists all containers of all scopes, sorted by instance and age.
+func (f *Fake) All() []deployer.Container {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.list(func(*box) bool { return true })
+}
+
+func (f *Fake) list(which func(*box) bool) []deployer.Container {
+	var out []deployer.Container
+	for _, id := range slices.Sorted(maps.Keys(f.boxes)) {
+		if b := f.boxes[id]; which(b) {
+			out = append(out, b.Container)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b deployer.Container) int {
+		return cmp.Or(cmp.Compare(a.Instance, b.Instance), a.Created.Compare(b.Created))
+	})
+	return out
+}
+
+// call does one call: the ship's answer, unless a fault comes between.
+func (f *Fake) call(ctx context.Context, c Call, do func() error) error {
+	c.Ship = f.name
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	f.mu.Lock()
+	f.calls = append(f.calls, c)
+	before, after := f.Before, f.After
+	f.mu.Unlock()
+	if before != nil {
+		if err := before(c); err != nil {
+			return err
+		}
+	}
+	f.mu.Lock()
+	err := do()
+	f.mu.Unlock()
+	if err == nil && after != nil {
+		return after(c)
+	}
+	return err
+}
+
+// instance is whose container id is.
+func (f *Fake) instance(id string) batuta.InstanceName {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if b := f.boxes[id]; b != nil {
+		return b.Instance
+	}
+	return ""
+}
+
+func (f *Fake) box(id string) (*box, error) {
+	if b := f.boxes[id]; b != nil {
+		return b, nil
+	}
+	return nil, &batuta.Error{Kind: batuta.NotFound, Message: "no container " + id}
+}
+
+// Containers lists the scope's containers.
+func (f *Fake) Containers(ctx context.Context, s deployer.Scope) (out []deployer.Container, err error) {
+	err = f.call(ctx, Call{Method: "Containers"}, func() error {
+		out = f.list(func(b *box) bool { return b.Scope == s })
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Pull takes note of the image.
+func (f *Fake) Pull(ctx context.Context, image batuta.Image) error {
+	return f.call(ctx, Call{Method: "Pull", Image: image}, func() error {
+		f.images[image] = true
+		return nil
+	})
+}
+
+// Create makes a container that was not started. The image must have been
+// pulled.
+func (f *Fake) Create(ctx context.Context, s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) (id string, err error) {
+	err = f.call(ctx, Call{Method: "Create", Instance: i.Name}, func() error {
+		if !f.images[i.Image] {
+			return &batuta.Error{Kind: batuta.NotFound, Message: "no image " + i.Image.String()}
+		}
+		for _, b := range f.boxes {
+			if b.Scope != s || b.Instance != i.Name || b.Config != i.Config {
+				continue
+			}
+			if b.State != "created" {
+				return &batuta.Error{Kind: batuta.Conflict, Message: "the name " + b.Name + " is taken"}
+			}
+			id = b.ID
+			return nil
+		}
+		f.made++
+		b := f.newBox(s, r, i)
+		f.boxes[b.ID] = b
+		id = b.ID
+		return nil
+	})
+	return id, err
+}
+
+func (f *Fake) newBox(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) *box {
+	behave := f.Behave
+	if behave == nil {
+		behave = Known
+	}
+	return &box{
+		Container: deployer.Container{
+			ID: fmt.Sprintf("%s-%04d", f.name, f.made), Name: strings.Join([]string{string(s.App), string(s.Environment), string(i.Name), i.Config[:min(8, len(i.Config))]}, "_"),
+			Scope: s, Service: i.Service, Instance: i.Name, Ship: f.name, Release: r, Config: i.Config, Spec: i.Spec,
+			Image: i.Image, State: "created", Created: time.Now(),
+		},
+		mu: &f.mu, of: i, behaviour: behave(i), ended: make(chan struct{}),
+	}
+}
+
+// Start starts a container that does not run.
+func (f *Fake) Start(ctx context.Context, id string) error {
+	return f.call(ctx, Call{Method: "Start", Instance: f.instance(id)}, func() error {
+		b, err := f.box(id)
+		if err != nil || b.alive() {
+			return err
+		}
+		for _, other := range f.boxes {
+			if other.alive() && b.wantsPortOf(other) {
+				return &batuta.Error{Kind: batuta.Conflict, Message: "port is already allocated"}
+			}
+		}
+		b.start()
+		return nil
+	})
+}
+
+// Stop ends a container; it takes the timeout if the container ignores SIGTERM.
+func (f *Fake) Stop(ctx context.Context, id string, timeout time.Duration) error {
+	var ended <-chan struct{}
+	err := f.call(ctx, Call{Method: "Stop", Instance: f.instance(id)}, func() error {
+		b, err := f.box(id)
+		if err != nil || !b.alive() {
+			return err
+		}
+		ended = b.stop(timeout)
+		return nil
+	})
+	if err != nil || ended == nil {
+		return err
+	}
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Remove deletes a container.
+func (f *Fake) Remove(ctx context.Context, id string) error {
+	return f.call(ctx, Call{Method: "Remove", Instance: f.instance(id)}, func() error {
+		if b := f.boxes[id]; b != nil {
+			b.end(137, false)
+			delete(f.boxes, id)
+		}
+		return nil
+	})
+}
+
+// Probe makes one attempt at a check.
+func (f *Fake) Probe(ctx context.Context, id string, c deployer.Check) error {
+	return f.call(ctx, Call{Method: "Probe", Instance: f.instance(id)}, func() error {
+		b, err := f.box(id)
+		switch {
+		case err != nil:
+			return err
+		case b.State != "running":
+			return errors.New("the container does not run")
+		}
+		return b.probe(c)
+	})
+}
+
+// Wait returns when the container has ended.
+func (f *Fake) Wait(ctx context.Context, id string) (exit deployer.Exit, err error) {
+	var ended <-chan struct{}
+	err = f.call(ctx, Call{Method: "Wait", Instance: f.instance(id)}, func() error {
+		b, err := f.box(id)
+		if err == nil {
+			ended = b.ended
+			if !b.alive() {
+				ended = closed()
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return exit, err
+	}
+	select {
+	case <-ended:
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if b := f.boxes[id]; b != nil {
+			exit.Code = b.ExitCode
+		}
+		return exit, nil
+	case <-ctx.Done():
+		return exit, context.Cause(ctx)
+	}
+}
+
+// Tail gives the last lines that the container printed.
+func (f *Fake) Tail(ctx context.Context, id string, lines int) (out []string, err error) {
+	err = f.call(ctx, Call{Method: "Tail", Instance: f.instance(id)}, func() error {
+		b, err := f.box(id)
+		if err == nil {
+			out = slices.Clone(b.printed[max(0, len(b.printed)-lines):])
+		}
+		return err
+	})
+	return out, err
+}
+
+func closed() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
