@@ -18,7 +18,7 @@ func BenchmarkFetch(b *testing.B) {
 			files[fmt.Sprintf("dir%d/file%d.txt", i%20, i)] = noise(4<<10, i)
 		}
 		rev := commit(b, repo, "files", files)
-		fetcher := gitsource.New(100 * megabyte)
+		fetcher := &gitsource.Fetcher{MaxBytes: 100 * megabyte}
 		for name, from := range map[string]gitsource.Repository{"local": {URL: repo}, "http": newForge(b, repo).repository(gitsource.Credentials{})} {
 			b.Run(fmt.Sprintf("%s/files=%d", name, n), func(b *testing.B) {
 				dir := filepath.Join(b.TempDir(), "source")

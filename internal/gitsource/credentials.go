@@ -15,8 +15,8 @@ type Credentials struct {
 	User  string
 	// Password goes with User.
 	Password string
-	// Key is a private key in PEM or OpenSSH form, without a passphrase.
-	Key string
+	// SSHKey is a private key in PEM or OpenSSH form, without a passphrase.
+	SSHKey string
 	// KnownHosts are lines as ssh-keyscan prints them. A server that is not
 	// among them is not spoken to.
 	KnownHosts string
@@ -25,7 +25,7 @@ type Credentials struct {
 // String names the kind of credentials.
 func (c Credentials) String() string {
 	switch {
-	case c.Key != "":
+	case c.SSHKey != "":
 		return "SSH key"
 	case c.Token != "":
 		return "token"

@@ -73,7 +73,7 @@ func explain(ctx context.Context, repo Repository, err error, maxBytes int64) er
 // redact blanks the credentials, should a server send them back to us.
 func redact(repo Repository, s string) string {
 	c := repo.Credentials
-	for _, secret := range []string{c.Token, c.Password, c.Key} {
+	for _, secret := range []string{c.Token, c.Password, c.SSHKey} {
 		if secret != "" {
 			s = strings.ReplaceAll(s, secret, "***")
 		}

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -20,8 +19,6 @@ import (
 	"batuta"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/transport"
-	githttp "github.com/go-git/go-git/v5/plumbing/transport/http"
 )
 
 // Repository is where an app's sources are. It prints without its secrets.
@@ -74,17 +71,9 @@ type Tree struct {
 
 // Fetcher fetches trees; many at a time, if need be.
 type Fetcher struct {
-	maxBytes int64
-	web      transport.Transport
-}
-
-// New gives a Fetcher that stops as soon as what it receives, or what it
-// writes, is larger than maxBytes.
-func New(maxBytes int64) *Fetcher {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.ResponseHeaderTimeout = 2 * time.Minute
-	web := githttp.NewClientWithOptions(&http.Client{Transport: t}, &githttp.ClientOptions{RedirectPolicy: githttp.FollowInitialRedirects})
-	return &Fetcher{maxBytes: maxBytes, web: web}
+	// MaxBytes is when a fetch stops: as soon as what it receives, or what it
+	// writes, is larger. It must be positive.
+	MaxBytes int64
 }
 
 // Fetch puts revision rev of repo into dir, replacing what is there once all
@@ -113,7 +102,7 @@ func (f *Fetcher) Fetch(ctx context.Context, repo Repository, ref string, rev ba
 		tree, err = f.fetch(ctx, repo, ref, rev, dir)
 	}
 	if err != nil {
-		return Tree{}, explain(ctx, repo, err, f.maxBytes)
+		return Tree{}, explain(ctx, repo, err, f.MaxBytes)
 	}
 	return tree, nil
 }
@@ -136,7 +125,7 @@ func (f *Fetcher) fetch(ctx context.Context, repo Repository, ref string, rev ba
 	if err != nil {
 		return Tree{}, err
 	}
-	if err := checkout(ctx, found, part, f.maxBytes); err != nil {
+	if err := checkout(ctx, found, part, f.MaxBytes); err != nil {
 		return Tree{}, err
 	}
 	if err := errors.Join(os.RemoveAll(dir), os.Rename(part, dir)); err != nil {

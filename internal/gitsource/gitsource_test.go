@@ -38,7 +38,7 @@ func ways(t *testing.T, repo string) map[string]gitsource.Repository {
 	return map[string]gitsource.Repository{
 		"local": {URL: repo},
 		"http":  newForge(t, repo).repository(gitsource.Credentials{}),
-		"ssh":   {URL: fmt.Sprintf("ssh://root@127.0.0.1:%d%s", port, repo), Credentials: gitsource.Credentials{Key: key, KnownHosts: known}},
+		"ssh":   {URL: fmt.Sprintf("ssh://root@127.0.0.1:%d%s", port, repo), Credentials: gitsource.Credentials{SSHKey: key, KnownHosts: known}},
 	}
 }
 
@@ -142,7 +142,7 @@ func TestFetchIsRepeatable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	f := gitsource.New(megabyte)
+	f := &gitsource.Fetcher{MaxBytes: megabyte}
 	for _, rev := range []batuta.Revision{second, first, second, second} {
 		if _, err := f.Fetch(t.Context(), gitsource.Repository{URL: repo}, "main", rev, dir); err != nil {
 			t.Fatal(err)
@@ -220,19 +220,19 @@ func TestSSH(t *testing.T) {
 		kind  batuta.Kind
 		words string
 	}{
-		"another key":        {url, gitsource.Credentials{Key: otherKey, KnownHosts: known}, batuta.Denied, "the server refused us (SSH key given)"},
-		"another host key":   {url, gitsource.Credentials{Key: key, KnownHosts: otherKnown}, batuta.Denied, "the server's host key is not the known one"},
-		"unknown host":       {url, gitsource.Credentials{Key: key, KnownHosts: strings.Replace(known, "127.0.0.1", "127.0.0.2", 1)}, batuta.Denied, "host key is not the known one"},
-		"no known hosts":     {url, gitsource.Credentials{Key: key}, batuta.Invalid, "no known hosts"},
+		"another key":        {url, gitsource.Credentials{SSHKey: otherKey, KnownHosts: known}, batuta.Denied, "the server refused us (SSH key given)"},
+		"another host key":   {url, gitsource.Credentials{SSHKey: key, KnownHosts: otherKnown}, batuta.Denied, "the server's host key is not the known one"},
+		"unknown host":       {url, gitsource.Credentials{SSHKey: key, KnownHosts: strings.Replace(known, "127.0.0.1", "127.0.0.2", 1)}, batuta.Denied, "host key is not the known one"},
+		"no known hosts":     {url, gitsource.Credentials{SSHKey: key}, batuta.Invalid, "no known hosts"},
 		"no key":             {url, gitsource.Credentials{KnownHosts: known}, batuta.Invalid, "there is no SSH key"},
-		"broken key":         {url, gitsource.Credentials{Key: key[:100], KnownHosts: known}, batuta.Invalid, "cannot be read"},
-		"no such repository": {url + "-not", gitsource.Credentials{Key: key, KnownHosts: known}, batuta.NotFound, "there is no such repository"},
-		"nobody there":       {strings.Replace(url, fmt.Sprint(port), fmt.Sprint(freePort(t)), 1), gitsource.Credentials{Key: key, KnownHosts: known}, batuta.Unavailable, "connection refused"},
+		"broken key":         {url, gitsource.Credentials{SSHKey: key[:100], KnownHosts: known}, batuta.Invalid, "cannot be read"},
+		"no such repository": {url + "-not", gitsource.Credentials{SSHKey: key, KnownHosts: known}, batuta.NotFound, "there is no such repository"},
+		"nobody there":       {strings.Replace(url, fmt.Sprint(port), fmt.Sprint(freePort(t)), 1), gitsource.Credentials{SSHKey: key, KnownHosts: known}, batuta.Unavailable, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := fetch(t, gitsource.Repository{URL: c.url, Credentials: c.given}, "main", "")
 			wantError(t, err, c.kind, c.words)
-			if c.given.Key != "" && strings.Contains(fmt.Sprint(err), c.given.Key[40:60]) {
+			if c.given.SSHKey != "" && strings.Contains(fmt.Sprint(err), c.given.SSHKey[40:60]) {
 				t.Errorf("the error shows the key: %v", err)
 			}
 		})
@@ -246,7 +246,7 @@ func TestTooLarge(t *testing.T) {
 	for name, from := range ways(t, repo) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "source")
-			_, err := gitsource.New(500e3).Fetch(t.Context(), from, "main", rev, dir)
+			_, err := (&gitsource.Fetcher{MaxBytes: 500e3}).Fetch(t.Context(), from, "main", rev, dir)
 			wantError(t, err, batuta.Invalid, "repository is larger than the limit 500 kB (source.max_size in server.yml)")
 			if got := leftovers(t, dir); len(got) != 0 {
 				t.Errorf("left: %v", got)
@@ -279,9 +279,9 @@ func TestCancel(t *testing.T) {
 	for _, url := range []string{"http://" + silent.Addr().String() + "/portal.git", "ssh://git@" + silent.Addr().String() + "/portal.git"} {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		from := gitsource.Repository{URL: url, Credentials: gitsource.Credentials{Key: key, KnownHosts: "[127.0.0.1]:1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}
+		from := gitsource.Repository{URL: url, Credentials: gitsource.Credentials{SSHKey: key, KnownHosts: "[127.0.0.1]:1 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}
 		begun := time.Now()
-		_, err := gitsource.New(megabyte).Fetch(ctx, from, "main", "", filepath.Join(t.TempDir(), "source"))
+		_, err := (&gitsource.Fetcher{MaxBytes: megabyte}).Fetch(ctx, from, "main", "", filepath.Join(t.TempDir(), "source"))
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > 5*time.Second {
 			t.Errorf("%s: %v after %v", url, err, time.Since(begun))
 		}
@@ -290,7 +290,7 @@ func TestCancel(t *testing.T) {
 
 func TestNothingPrintsASecret(t *testing.T) {
 	t.Parallel()
-	repo := gitsource.Repository{URL: "https://ana:s3cret@example.org/portal.git", Credentials: gitsource.Credentials{Token: "s3cret", User: "ana", Password: "s3cret", Key: "s3cret", KnownHosts: "x"}}
+	repo := gitsource.Repository{URL: "https://ana:s3cret@example.org/portal.git", Credentials: gitsource.Credentials{Token: "s3cret", User: "ana", Password: "s3cret", SSHKey: "s3cret", KnownHosts: "x"}}
 	var b strings.Builder
 	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "repo", repo, "credentials", repo.Credentials)
 	for _, c := range []any{repo, &repo, repo.Credentials, struct{ R gitsource.Repository }{repo}} {

@@ -222,7 +222,7 @@ func read(t testing.TB, path string) string {
 // fetch fetches into a new directory.
 func fetch(t testing.TB, repo gitsource.Repository, ref string, rev batuta.Revision) (gitsource.Tree, error) {
 	t.Helper()
-	return gitsource.New(10*megabyte).Fetch(t.Context(), repo, ref, rev, filepath.Join(t.TempDir(), "run", "source"))
+	return (&gitsource.Fetcher{MaxBytes: 10 * megabyte}).Fetch(t.Context(), repo, ref, rev, filepath.Join(t.TempDir(), "run", "source"))
 }
 
 // listing is everything in a tree: mode, name, content or target.

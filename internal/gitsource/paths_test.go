@@ -68,7 +68,7 @@ func unsafeTree(t *testing.T, repo, tree, words string) {
 	t.Helper()
 	rev := commitTree(t, repo, tree)
 	dir := filepath.Join(t.TempDir(), "place", "source")
-	_, err := gitsource.New(megabyte).Fetch(t.Context(), gitsource.Repository{URL: repo}, "main", rev, dir)
+	_, err := (&gitsource.Fetcher{MaxBytes: megabyte}).Fetch(t.Context(), gitsource.Repository{URL: repo}, "main", rev, dir)
 	wantError(t, err, batuta.Invalid, words)
 	if got := leftovers(t, dir); len(got) != 0 {
 		t.Errorf("left: %v", got)
@@ -144,6 +144,6 @@ func TestTreeBomb(t *testing.T) {
 		}
 		level = rawTree(t, repo, entries...)
 	}
-	_, err := gitsource.New(megabyte).Fetch(t.Context(), gitsource.Repository{URL: repo}, "main", commitTree(t, repo, level), filepath.Join(t.TempDir(), "source"))
+	_, err := (&gitsource.Fetcher{MaxBytes: megabyte}).Fetch(t.Context(), gitsource.Repository{URL: repo}, "main", commitTree(t, repo, level), filepath.Join(t.TempDir(), "source"))
 	wantError(t, err, batuta.Invalid, "repository is larger than the limit 1 MB")
 }

@@ -49,7 +49,7 @@ func (f *Fetcher) download(ctx context.Context, repo Repository, ref string, rev
 
 // converse opens a conversation, hears what the server has, and asks.
 func (f *Fetcher) converse(ctx context.Context, repo Repository, ask func(session, *packp.AdvRefs) (commit, error)) (_ commit, err error) {
-	s, err := f.connect(ctx, repo)
+	s, err := connect(ctx, repo)
 	if err != nil {
 		return commit{}, err
 	}
@@ -169,7 +169,7 @@ func (f *Fetcher) receive(ctx context.Context, s session, req *packp.UploadPackR
 	case req.Capabilities.Supports(capability.Sideband):
 		pack = sideband.NewDemuxer(sideband.Sideband, answer)
 	}
-	return packfile.UpdateObjectStorage(objects, &limited{from: pack, left: f.maxBytes})
+	return packfile.UpdateObjectStorage(objects, &limited{from: pack, left: f.MaxBytes})
 }
 
 // notOurs recognises upload-pack's refusal of a commit that it does not have
@@ -193,18 +193,14 @@ func (l *limited) Read(p []byte) (int, error) {
 }
 
 // connect opens a conversation over the protocol that the address names.
-func (f *Fetcher) connect(ctx context.Context, repo Repository) (session, error) {
+func connect(ctx context.Context, repo Repository) (session, error) {
 	at, err := endpoint(repo)
 	if err != nil {
 		return nil, err
 	}
 	switch at.Protocol {
 	case "http", "https":
-		auth := repo.Credentials.basic()
-		if auth == nil {
-			return f.web.NewUploadPackSession(at, nil)
-		}
-		return f.web.NewUploadPackSession(at, auth)
+		return dialHTTP(at, repo.Credentials)
 	case "ssh":
 		return dialSSH(ctx, at, repo.Credentials)
 	}

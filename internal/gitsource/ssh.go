@@ -81,7 +81,7 @@ func clientConfig(at *transport.Endpoint, address string, c Credentials) (config
 	invalid := func(message, hint string) error {
 		return &batuta.Error{Kind: batuta.Invalid, Message: message, Hint: hint}
 	}
-	signer, err := ssh.ParsePrivateKey([]byte(c.Key))
+	signer, err := ssh.ParsePrivateKey([]byte(c.SSHKey))
 	if missing := (*ssh.PassphraseMissingError)(nil); errors.As(err, &missing) {
 		return nil, nil, invalid("the SSH key has a passphrase", "make one without for Batuta: ssh-keygen -t ed25519 -N ''")
 	} else if err != nil {
