@@ -26,8 +26,9 @@ func (j *journey) deploy(ctx context.Context, r batuta.Release, env batuta.Envir
 		if err != nil {
 			return batuta.Deployment{}, err
 		}
-		fmt.Fprintln(log, plan.Text())
-		d.Status, err = j.Fleet.Apply(ctx, plan, func(e deployer.Event) { fmt.Fprintln(log, e) })
+		fmt.Fprint(log, plan)
+		outcome, err := j.Fleet.Apply(ctx, plan, func(e deployer.Event) { fmt.Fprintln(log, e) })
+		d.Status = outcome.Status
 		return d, j.conclude(ctx, d, err)
 	})
 	return err

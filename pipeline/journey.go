@@ -102,7 +102,7 @@ func (j *journey) end(ctx context.Context, s batuta.Step, log io.Writer, result 
 			return fmt.Errorf("save %s: %w", s.Name, err)
 		}
 		return j.save(ctx, s)
-	case ctx.Err() == nil && j.stops() && errors.Is(err, context.Canceled):
+	case ctx.Err() == nil && j.stops() && (errors.Is(err, context.Canceled) || errors.Is(err, errStopping)):
 		fmt.Fprintln(log, "interrupted: the server is stopping")
 		return errStopping
 	case ctx.Err() != nil:

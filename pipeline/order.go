@@ -78,7 +78,7 @@ func (p *Pipeline) Propose(ctx context.Context, o Order) (Proposal, error) {
 	if err != nil {
 		return Proposal{}, err
 	}
-	return Proposal{App: o.App, Environment: o.Environment, Current: current, Release: release, Plan: plan, Text: plan.Text(), Hash: plan.Hash()}, nil
+	return Proposal{App: o.App, Environment: o.Environment, Current: current, Release: release, Plan: plan, Text: plan.String(), Hash: plan.Hash()}, nil
 }
 
 // Order queues the deployment that a person asks for. With an approved hash

@@ -117,7 +117,9 @@ type (
 		// Verify returns why what runs is not what the plan wants, ready; it
 		// changes nothing.
 		Verify(ctx context.Context, p deployer.Plan) error
-		Apply(ctx context.Context, p deployer.Plan, report func(deployer.Event)) (batuta.DeploymentStatus, error)
+		Apply(ctx context.Context, p deployer.Plan, log func(deployer.Event)) (deployer.Outcome, error)
+		// Status is what Observe gives, for the world.
+		Status(ctx context.Context, s deployer.Scope) ([]batuta.ContainerState, map[batuta.ShipName]string)
 	}
 
 	// Logs keeps what steps print.

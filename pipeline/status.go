@@ -2,15 +2,12 @@ package pipeline
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"batuta"
-	"batuta/deployer"
 )
 
 // statusAtOnce bounds how many environments are asked at the same time.
@@ -59,9 +56,8 @@ func (p *Pipeline) environment(ctx context.Context, app App, env batuta.Environm
 	if len(last) > 0 {
 		s.Last = &last[0]
 	}
-	have := p.Fleet.Observe(ctx, scope(app.Name, env))
-	s.Containers = p.containers(have, app, env)
-	s.Unreachable = slices.Sorted(maps.Keys(have.Unreachable))
+	containers, silent := p.Fleet.Status(ctx, scope(app.Name, env))
+	s.Containers, s.Unreachable = containers, slices.Sorted(maps.Keys(silent))
 	number, err := p.current(ctx, app.Name, env)
 	if err != nil || number == 0 {
 		s.Reason = "nothing is live"
@@ -91,28 +87,4 @@ func (p *Pipeline) health(ctx context.Context, app App, r batuta.Release, env ba
 		return false, err.Error()
 	}
 	return true, ""
-}
-
-// containers is what the ships hold of an environment, as the world is shown it.
-func (p *Pipeline) containers(have deployer.State, app App, env batuta.EnvironmentName) []batuta.ContainerState {
-	addresses := map[batuta.ShipName]string{}
-	if grant, err := app.grant(env); err == nil {
-		for _, ship := range grant.Ships {
-			addresses[ship.Name] = ship.Address
-		}
-	}
-	list := []batuta.ContainerState{}
-	for _, c := range have.Containers {
-		state := batuta.ContainerState{
-			App: app.Name, Environment: env, Service: c.Service, Instance: c.Instance, Ship: c.Ship,
-			ID: c.ID, Release: c.Release, Image: c.Image.String(), State: c.State, ExitCode: c.ExitCode, Started: c.Started.Truncate(time.Millisecond),
-		}
-		for _, port := range c.Ports {
-			if port.Host != 0 && port.Protocol == "tcp" && c.State == "running" {
-				state.URLs = append(state.URLs, fmt.Sprintf("http://%s:%d", addresses[c.Ship], port.Host))
-			}
-		}
-		list = append(list, state)
-	}
-	return list
 }

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"batuta"
 )
@@ -29,8 +28,8 @@ func (c cancelled) Error() string { return "cancelled by " + c.by }
 // Work takes runs from the queue until ctx ends. Then builds and fetches in
 // progress stop where they are, to be resumed by the next server; deployments
 // in progress are finished; and Work returns.
-func (p *Pipeline) Work(ctx context.Context) error {
-	var runs errgroup.Group
+func (p *Pipeline) Work(ctx context.Context) {
+	var runs sync.WaitGroup
 	places := make(chan struct{}, max(p.AtOnce, 1))
 	for ctx.Err() == nil {
 		woken := p.wakeup()
@@ -45,14 +44,13 @@ func (p *Pipeline) Work(ctx context.Context) error {
 			p.rest(ctx, woken, err)
 			continue
 		}
-		runs.Go(func() error {
+		runs.Go(func() {
 			p.work(ctx, run, lease)
 			<-places
 			p.Wake()
-			return nil
 		})
 	}
-	return runs.Wait()
+	runs.Wait()
 }
 
 // rest waits until there may be something to claim.
