@@ -107,6 +107,7 @@ type Container struct {
 	Image    batuta.Image
 	State    string // Docker's: created, running, restarting, exited, dead
 	ExitCode int
+	Restarts int // how often Docker restarted it by itself since it was started
 	Created  time.Time
 	Started  time.Time
 	Ports    []Port // with the host ports that Docker picked

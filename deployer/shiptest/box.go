@@ -42,7 +42,7 @@ func (b *box) alive() bool { return b.State == "running" || b.State == "restarti
 
 func (b *box) start() {
 	if b.State == "exited" {
-		b.ended = make(chan struct{})
+		b.ended, b.Restarts = make(chan struct{}), 0
 	}
 	b.life++
 	b.State, b.Started, b.ExitCode = "running", time.Now(), 0
@@ -83,7 +83,10 @@ func (b *box) end(code int, itself bool) {
 	if itself && (b.of.Restart == "always" || b.of.Restart == "unless-stopped") {
 		b.State = "restarting"
 		b.ended = make(chan struct{})
-		b.later(firstRestart, b.start)
+		b.later(firstRestart, func() {
+			b.start()
+			b.Restarts++
+		})
 	}
 }
 
