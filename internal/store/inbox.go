@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"batuta"
+	"batuta/internal/gitremote"
+	"batuta/pipeline"
+)
+
+// Accept saves a push and the queued run that it causes. A delivery that was
+// accepted before changes nothing. Runs of the same app and ref that are still
+// queued become superseded.
+func (db *DB) Accept(ctx context.Context, p batuta.Push) (pipeline.Receipt, error) {
+	return write(ctx, db, fmt.Sprintf("accept push of %s to %s", p.Ref, p.App), func(ctx context.Context, t *tx) (pipeline.Receipt, error) {
+		return t.accept(ctx, p)
+	})
+}
+
+// Enqueue saves a queued run and gives its number. It supersedes nothing.
+func (db *DB) Enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
+	return write(ctx, db, fmt.Sprintf("queue %s of %s", r.Kind, r.App), func(ctx context.Context, t *tx) (batuta.RunID, error) {
+		return t.enqueue(ctx, r)
+	})
+}
+
+// Refs is what was recorded of the embedded remote's refs, deleted ones too.
+func (db *DB) Refs(ctx context.Context, app batuta.AppName) (map[string]gitremote.RefState, error) {
+	type row struct {
+		name string
+		gitremote.RefState
+	}
+	rows, err := list(ctx, db, fmt.Sprintf("read refs of %s", app), func(scan func(...any) error) (r row, err error) {
+		return r, scan(&r.name, &r.Revision, &r.Serial)
+	}, "SELECT ref, revision, serial FROM git_refs WHERE app = ?", app)
+	refs := make(map[string]gitremote.RefState, len(rows))
+	for _, r := range rows {
+		refs[r.name] = r.RefState
+	}
+	return refs, err
+}
+
+// DeliverRef records change number serial of a ref and accepts the push in one
+// transaction. A deleted ref causes no run; the same serial again answers with
+// the run of the first time. A serial that does not follow the last is a
+// Conflict.
+func (db *DB) DeliverRef(ctx context.Context, p batuta.Push, serial int) (batuta.RunID, error) {
+	return write(ctx, db, fmt.Sprintf("record push of %s to %s", p.Ref, p.App), func(ctx context.Context, t *tx) (batuta.RunID, error) {
+		var last int
+		var caused sql.Null[batuta.RunID]
+		err := t.QueryRowContext(ctx, "SELECT serial, run FROM git_refs WHERE app = ? AND ref = ?", p.App, p.Ref).Scan(&last, &caused)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return 0, err
+		}
+		if err == nil && serial == last {
+			return caused.V, nil
+		}
+		if serial != last+1 {
+			return 0, conflict("change %d of %s of %s does not follow change %d", serial, p.Ref, p.App, last)
+		}
+		return t.record(ctx, p, serial)
+	})
+}
+
+// record saves a change of a ref that is new.
+func (t *tx) record(ctx context.Context, p batuta.Push, serial int) (batuta.RunID, error) {
+	var caused sql.Null[batuta.RunID]
+	if p.Revision != "" {
+		receipt, err := t.accept(ctx, p)
+		if err != nil {
+			return 0, err
+		}
+		caused = sql.Null[batuta.RunID]{V: receipt.Run, Valid: true}
+	}
+	err := t.exec(ctx, `INSERT INTO git_refs (app, ref, revision, serial, run) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (app, ref) DO UPDATE SET revision = excluded.revision, serial = excluded.serial, run = excluded.run`,
+		p.App, p.Ref, p.Revision, serial, caused)
+	return caused.V, err
+}
+
+func (t *tx) accept(ctx context.Context, p batuta.Push) (pipeline.Receipt, error) {
+	if p.Delivery == "" {
+		return pipeline.Receipt{}, &batuta.Error{Kind: batuta.Invalid, Message: "a push without a delivery id cannot be told from its repetition"}
+	}
+	var earlier batuta.RunID
+	err := t.QueryRowContext(ctx, "SELECT run FROM deliveries WHERE app = ? AND forge = ? AND delivery = ?", p.App, p.Forge, p.Delivery).Scan(&earlier)
+	if err == nil {
+		return pipeline.Receipt{Run: earlier, Duplicate: true}, nil
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return pipeline.Receipt{}, err
+	}
+	if p.Received.IsZero() {
+		p.Received = now()
+	}
+	run := batuta.Run{App: p.App, Kind: batuta.RunPush, Push: p, By: p.Sender}
+	if run.ID, err = t.enqueue(ctx, run); err != nil {
+		return pipeline.Receipt{}, err
+	}
+	err = t.exec(ctx, "INSERT INTO deliveries (app, forge, delivery, run, received) VALUES (?, ?, ?, ?, ?)",
+		p.App, p.Forge, p.Delivery, run.ID, micros(p.Received))
+	if err != nil {
+		return pipeline.Receipt{}, err
+	}
+	return pipeline.Receipt{Run: run.ID}, t.supersede(ctx, run)
+}
+
+// supersede ends what is queued in the lane of run and came before it.
+func (t *tx) supersede(ctx context.Context, run batuta.Run) error {
+	err := t.exec(ctx, `UPDATE runs SET status = 'superseded', ended = ?, error = ?
+		WHERE status = 'queued' AND app = ? AND lane = ? AND id < ?`,
+		micros(now()), fmt.Sprintf("superseded by run %d", run.ID), run.App, lane(run), run.ID)
+	return err
+}
+
+func (t *tx) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
+	if r.Created.IsZero() {
+		r.Created = now()
+	}
+	err := t.insert(ctx, &r.ID, `INSERT INTO runs (app, kind, status, lane,
+		forge, delivery, ref, before, revision, sender, message, received,
+		environment, release, approved, asked_by, created)
+		VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		r.App, r.Kind, lane(r),
+		r.Push.Forge, r.Push.Delivery, r.Push.Ref, r.Push.Before, r.Push.Revision, r.Push.Sender, r.Push.Message, micros(r.Push.Received),
+		r.Environment, r.Release, r.Approved, r.By, micros(r.Created))
+	return r.ID, err
+}
+
+// lane is what a run has to itself while it runs: pushes their ref, the others
+// the environment that they deploy to.
+func lane(r batuta.Run) string {
+	if r.Kind == batuta.RunPush {
+		return "push " + r.Push.Ref
+	}
+	return "deploy " + string(r.Environment)
+}

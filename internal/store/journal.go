@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"batuta"
+	"batuta/pipeline"
+)
+
+// SaveStep saves a step under its name, over what was there.
+func (db *DB) SaveStep(ctx context.Context, l pipeline.Lease, s batuta.Step) error {
+	act := fmt.Sprintf("save step %s of run %d", s.Name, l.Run)
+	if len(s.Output) > 0 && !json.Valid(s.Output) {
+		return &batuta.Error{Kind: batuta.Invalid, Message: act + ": its output is not JSON"}
+	}
+	return db.leased(ctx, act, l, func(ctx context.Context, t *tx, _ batuta.AppName) error {
+		err := t.exec(ctx, `INSERT INTO steps (run, name, ordinal, status, attempt, started, ended, error, output)
+			VALUES (?, ?, (SELECT count(*) + 1 FROM steps WHERE run = ?), ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (run, name) DO UPDATE SET status = excluded.status, attempt = excluded.attempt,
+				started = excluded.started, ended = excluded.ended, error = excluded.error, output = excluded.output`,
+			l.Run, s.Name, l.Run, s.Status, s.Attempt, micros(s.Started), micros(s.Ended), s.Error, string(s.Output))
+		return err
+	})
+}
+
+// SaveRun saves what a run learns about itself on the way: Push.Revision,
+// Push.Message, Environment and Release.
+func (db *DB) SaveRun(ctx context.Context, l pipeline.Lease, r batuta.Run) error {
+	return db.leased(ctx, fmt.Sprintf("save run %d", l.Run), l, func(ctx context.Context, t *tx, _ batuta.AppName) error {
+		err := t.exec(ctx, "UPDATE runs SET revision = ?, message = ?, environment = ?, release = ? WHERE id = ?",
+			r.Push.Revision, r.Push.Message, r.Environment, r.Release, l.Run)
+		return err
+	})
+}
+
+// EndRun saves how a run ended and drops the environments it held. The status
+// must be final.
+func (db *DB) EndRun(ctx context.Context, l pipeline.Lease, status batuta.RunStatus, why string) error {
+	act := fmt.Sprintf("end run %d", l.Run)
+	if !status.Ended() {
+		return &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%s: %s is not an end", act, status)}
+	}
+	return db.leased(ctx, act, l, func(ctx context.Context, t *tx, _ batuta.AppName) error {
+		err := t.exec(ctx, "UPDATE runs SET status = ?, error = ?, ended = ? WHERE id = ?", status, why, micros(now()), l.Run)
+		if err != nil {
+			return err
+		}
+		err = t.exec(ctx, "DELETE FROM environment_holds WHERE run = ?", l.Run)
+		return err
+	})
+}

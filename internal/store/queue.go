@@ -1,0 +1,119 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"batuta"
+	"batuta/pipeline"
+)
+
+// Claim gives the next run that may start, now running, with the steps it has;
+// NotFound if there is none. Runs that an earlier server left running come
+// first: it is dead, since this one has the lock. Then come queued runs, oldest
+// first, unless another run of their lane runs.
+func (db *DB) Claim(ctx context.Context) (batuta.Run, pipeline.Lease, error) {
+	type claim struct {
+		run   batuta.Run
+		lease pipeline.Lease
+	}
+	c, err := write(ctx, db, "claim a run", func(ctx context.Context, t *tx) (c claim, err error) {
+		c.lease, err = t.claim(ctx, db.holder)
+		if err != nil {
+			return c, err
+		}
+		c.run, err = readRun(ctx, t, c.lease.Run)
+		return c, err
+	})
+	return c.run, c.lease, err
+}
+
+func (t *tx) claim(ctx context.Context, holder string) (pipeline.Lease, error) {
+	var l pipeline.Lease
+	err := t.QueryRowContext(ctx, `SELECT id, epoch + 1 FROM (
+			SELECT id, epoch, 1 AS turn FROM runs WHERE status = 'running' AND holder <> ?
+			UNION ALL
+			SELECT id, epoch, 2 FROM runs AS waits WHERE status = 'queued' AND NOT EXISTS (
+				SELECT 1 FROM runs WHERE status = 'running' AND app = waits.app AND lane = waits.lane)
+		) AS may ORDER BY turn, id LIMIT 1`, holder).Scan(&l.Run, &l.Epoch)
+	if err != nil {
+		return l, missing(err, "no run is waiting")
+	}
+	err = t.exec(ctx, `UPDATE runs SET status = 'running', holder = ?, epoch = ?,
+		started = CASE started WHEN 0 THEN ? ELSE started END WHERE id = ?`,
+		holder, l.Epoch, micros(now()), l.Run)
+	return l, err
+}
+
+// Cancel ends a run as cancelled if it is queued, and tells whether it was.
+func (db *DB) Cancel(ctx context.Context, id batuta.RunID, by string) (bool, error) {
+	return write(ctx, db, fmt.Sprintf("cancel run %d", id), func(ctx context.Context, t *tx) (bool, error) {
+		var status batuta.RunStatus
+		err := t.QueryRowContext(ctx, "SELECT status FROM runs WHERE id = ?", id).Scan(&status)
+		if err != nil {
+			return false, missing(err, "no run %d", id)
+		}
+		if status != batuta.RunQueued {
+			return false, nil
+		}
+		err = t.exec(ctx, "UPDATE runs SET status = 'cancelled', ended = ?, error = ? WHERE id = ?",
+			micros(now()), "cancelled by "+by, id)
+		return true, err
+	})
+}
+
+// HoldEnvironment reserves an environment of the run's app for the run, or
+// tells which run has it.
+func (db *DB) HoldEnvironment(ctx context.Context, l pipeline.Lease, env batuta.EnvironmentName) (batuta.RunID, bool, error) {
+	act := fmt.Sprintf("hold %s for run %d", env, l.Run)
+	holder, err := write(ctx, db, act, func(ctx context.Context, t *tx) (holder batuta.RunID, err error) {
+		app, err := t.fence(ctx, l)
+		if err != nil {
+			return 0, err
+		}
+		err = t.exec(ctx, "INSERT INTO environment_holds (app, environment, run) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", app, env, l.Run)
+		if err != nil {
+			return 0, err
+		}
+		err = t.QueryRowContext(ctx, "SELECT run FROM environment_holds WHERE app = ? AND environment = ?", app, env).Scan(&holder)
+		return holder, err
+	})
+	return holder, err == nil && holder == l.Run, err
+}
+
+// DropEnvironment gives an environment back. One that the run does not hold
+// stays as it is.
+func (db *DB) DropEnvironment(ctx context.Context, l pipeline.Lease, env batuta.EnvironmentName) error {
+	return db.leased(ctx, fmt.Sprintf("drop %s of run %d", env, l.Run), l, func(ctx context.Context, t *tx, app batuta.AppName) error {
+		err := t.exec(ctx, "DELETE FROM environment_holds WHERE app = ? AND environment = ? AND run = ?", app, env, l.Run)
+		return err
+	})
+}
+
+// leased writes something that only the holder of a lease may write.
+func (db *DB) leased(ctx context.Context, act string, l pipeline.Lease, do func(context.Context, *tx, batuta.AppName) error) error {
+	_, err := write(ctx, db, act, func(ctx context.Context, t *tx) (struct{}, error) {
+		app, err := t.fence(ctx, l)
+		if err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, do(ctx, t, app)
+	})
+	return err
+}
+
+// fence gives the app of the leased run, or Conflict if the lease is over.
+func (t *tx) fence(ctx context.Context, l pipeline.Lease) (batuta.AppName, error) {
+	var run batuta.Run
+	var epoch int64
+	err := t.QueryRowContext(ctx, "SELECT app, status, epoch FROM runs WHERE id = ?", l.Run).Scan(&run.App, &run.Status, &epoch)
+	switch {
+	case err != nil:
+		return "", missing(err, "no run %d", l.Run)
+	case epoch != l.Epoch:
+		return "", conflict("run %d was taken over (claim %d; this one is %d)", l.Run, epoch, l.Epoch)
+	case run.Status != batuta.RunRunning:
+		return "", conflict("run %d does not run: it is %s", l.Run, run.Status)
+	}
+	return run.App, nil
+}
