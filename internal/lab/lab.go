@@ -161,18 +161,22 @@ func (l *Lab) Bases(ctx context.Context, bases ...Base) (Registry, error) {
 // and waits until that is done. If others use it, it stays up, and the error
 // has kind batuta.Conflict.
 func (l *Lab) Down(ctx context.Context) error {
-	var others int
-	if err := l.call(ctx, "Down", 0, &others); err != nil {
-		return errors.Join(err, l.Close())
-	}
-	if err := l.Close(); err != nil {
-		return err
-	}
-	if others > 0 {
+	inUse := Eventually(ctx, leaveTimeout, func() error {
+		var others int
+		if err := l.call(ctx, "Down", 0, &others); err != nil || others == 0 {
+			return err
+		}
 		return &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("the lab has %d other users", others), Hint: "it goes down a minute after the last of them"}
+	})
+	if err := errors.Join(inUse, l.Close()); err != nil {
+		return err
 	}
 	return Eventually(ctx, time.Minute, keeperGone)
 }
+
+// leaveTimeout is how long the ships of a program that has just ended may take
+// to be removed; until then it counts as a user.
+const leaveTimeout = 15 * time.Second
 
 // call asks the keeper for something; it gives up waiting, but not the
 // keeper's work, when ctx ends.

@@ -101,7 +101,10 @@ func (r recipe) plant(ctx context.Context, tree string) error {
 	if r.variant == "" {
 		return plantBusybox(ctx, tree)
 	}
-	args := []string{"--quiet", "--variant=" + r.variant, "--include=" + strings.Join(r.packages, ",")}
+	args := []string{"--quiet", "--variant=" + r.variant}
+	if len(r.packages) > 0 {
+		args = append(args, "--include="+strings.Join(r.packages, ","))
+	}
 	for _, unread := range []string{"doc", "man", "locale", "info"} {
 		args = append(args, "--dpkgopt=path-exclude=/usr/share/"+unread+"/*")
 	}

@@ -36,6 +36,7 @@ type keeper struct {
 	listener net.Listener
 	bases    *registry
 	machine  part[*engine]
+	fetching sync.Mutex // held to put images on machine
 	buildkit part[string]
 	ships    *fleet
 

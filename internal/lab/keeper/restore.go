@@ -27,8 +27,12 @@ const (
 // dockerBridge is what an Engine calls its bridges.
 var dockerBridge = regexp.MustCompile(`^(docker0|docker_gwbridge|br-[0-9a-f]{12})$`)
 
-// noteMachine notes how the network is.
+// noteMachine notes how the network is, unless an Engine that has died since
+// was started after it was noted.
 func noteMachine(ctx context.Context) error {
+	if _, err := os.Stat(noteDir); err == nil {
+		return nil
+	}
 	if err := os.MkdirAll(noteDir, 0o700); err != nil {
 		return err
 	}

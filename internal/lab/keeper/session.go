@@ -34,6 +34,8 @@ func (s *session) Docker(bases []lab.Base, endpoint *string) error {
 	if err := s.keeper.bases.ensure(s.ctx, bases...); err != nil {
 		return err
 	}
+	s.keeper.fetching.Lock()
+	defer s.keeper.fetching.Unlock()
 	for _, base := range bases {
 		if err := machine.fetch(s.ctx, s.keeper.bases.address.Loopback, base); err != nil {
 			return fmt.Errorf("put %s on the machine's Engine: %w", base, err)

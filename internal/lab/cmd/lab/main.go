@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"batuta"
 	"batuta/internal/lab"
 	"batuta/internal/lab/keeper"
 )
@@ -62,27 +63,40 @@ func down(ctx context.Context) error {
 	return l.Down(ctx)
 }
 
-// within runs a command while it holds the lab. What takes minutes is made
-// before, so that it does not count against the time of a test. An interrupt
-// reaches the command, and the lab still goes down.
+// within runs a command while it holds the lab. An interrupt reaches the
+// command, and the lab still goes down.
 func within(ctx context.Context, command []string) error {
 	l, err := lab.Open(ctx)
 	if err != nil {
 		return err
 	}
-	began := time.Now()
-	fmt.Fprintln(os.Stderr, "lab: preparing BuildKit and the base images (minutes the first time)")
-	_, err = l.BuildKit(ctx)
+	err = prepare(ctx, l)
 	if err == nil {
-		_, err = l.Bases(ctx, lab.Busybox, lab.Debian, lab.Node)
-	}
-	if err == nil {
-		fmt.Fprintf(os.Stderr, "lab: ready after %s\n", time.Since(began).Round(time.Second))
 		cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 		cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 		cmd.WaitDelay = time.Minute
 		err = cmd.Run()
 	}
-	return errors.Join(err, l.Down(context.WithoutCancel(ctx)))
+	downErr := l.Down(context.WithoutCancel(ctx))
+	if errors.Is(downErr, batuta.Conflict) {
+		fmt.Fprintln(os.Stderr, "lab: stays up:", downErr)
+		return err
+	}
+	return errors.Join(err, downErr)
+}
+
+// prepare makes what takes minutes, so that it does not count against the time
+// of a test.
+func prepare(ctx context.Context, l *lab.Lab) error {
+	began := time.Now()
+	fmt.Fprintln(os.Stderr, "lab: preparing BuildKit and the base images (minutes the first time)")
+	if _, err := l.BuildKit(ctx); err != nil {
+		return err
+	}
+	if _, err := l.Bases(ctx, lab.Busybox, lab.Debian, lab.Node); err != nil {
+		return err
+	}
+	fmt.Fprintf(os.Stderr, "lab: ready after %s\n", time.Since(began).Round(time.Second))
+	return nil
 }
