@@ -3,78 +3,23 @@ package registry_test
 import (
 	"archive/tar"
 	"bytes"
-	"context"
-	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
+
+	"batuta/internal/lab"
 )
 
-// docker is a Docker Engine of the test's own, and its command.
+// docker is the command of a Docker Engine, logged in nowhere yet.
 type docker struct {
-	t      *testing.T
-	socket string
-	config string
-}
-
-// startDocker starts a dockerd without networks, on a private socket, until
-// the test ends.
-func startDocker(t *testing.T) docker {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "batuta") // short: a socket's path has 108 characters at most
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	d := docker{t: t, socket: filepath.Join(dir, "sock"), config: filepath.Join(dir, "config")}
-	cmd := exec.Command("dockerd", "--host=unix://"+d.socket, "--data-root="+dir+"/data", "--exec-root="+dir+"/exec",
-		"--pidfile="+dir+"/pid", "--bridge=none", "--iptables=false", "--ip-masq=false")
-	cmd.Stdout, cmd.Stderr = log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start dockerd (the tests need Docker Engine and root): %v", err)
-	}
-	gone := make(chan error, 1)
-	go func() { gone <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		<-gone
-	})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for !answers(d.socket) {
-		select {
-		case <-ctx.Done():
-		case <-gone:
-			gone <- nil
-		case <-time.After(20 * time.Millisecond):
-			continue
-		}
-		text, _ := os.ReadFile(log.Name())
-		t.Fatalf("dockerd does not come up:\n%s", text)
-	}
-	return d
-}
-
-func answers(socket string) bool {
-	conn, err := net.Dial("unix", socket)
-	if err != nil {
-		return false
-	}
-	return conn.Close() == nil
+	t        *testing.T
+	endpoint string
+	config   string
 }
 
 // try runs a docker command and gives all that it printed.
 func (d docker) try(stdin string, args ...string) (string, error) {
-	cmd := exec.CommandContext(d.t.Context(), "docker", append([]string{"--config=" + d.config, "--host=unix://" + d.socket}, args...)...)
+	cmd := exec.CommandContext(d.t.Context(), "docker", append([]string{"--config=" + d.config, "--host=" + d.endpoint}, args...)...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -109,11 +54,12 @@ func tree(t *testing.T, content string) string {
 
 func TestDockerPushesAndPulls(t *testing.T) {
 	t.Parallel()
-	d := startDocker(t)
+	d := docker{t: t, endpoint: lab.Docker(t), config: t.TempDir()}
 	dir := t.TempDir()
 	host, stop := serve(t, dir)
 	repo := host + "/portal/web"
-	d.run(tree(t, "hello"), "import", "-", repo+":v1")
+	image := d.run(tree(t, host), "import", "-", repo+":v1")
+	defer func() { d.run("", "image", "rm", "--force", image) }()
 
 	if out, err := d.try("", "push", repo+":v1"); err == nil || !strings.Contains(out, "no basic auth credentials") {
 		t.Errorf("push without a token: %v\n%s", err, out)
@@ -137,11 +83,12 @@ func TestDockerPushesAndPulls(t *testing.T) {
 	stop()
 	_, stop = serveAt(t, dir, host)
 	defer stop()
-	d.run("", "image", "rm", "--force", d.run("", "image", "inspect", "--format={{.Id}}", repo+":v1"))
+	d.run("", "image", "rm", "--force", image)
 	d.run(pullToken, "login", "--username=anyone", "--password-stdin", host)
 	d.run("", "pull", digest)
-	id := d.run("", "create", digest, "none")
-	if out := d.run("", "cp", id+":/file", "-"); !strings.Contains(out, "hello") {
+	container := d.run("", "create", digest, "none")
+	defer func() { d.run("", "rm", container) }()
+	if out := d.run("", "cp", container+":/file", "-"); !strings.Contains(out, host) {
 		t.Errorf("the file in the image is %q", out)
 	}
 }

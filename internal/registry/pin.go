@@ -2,14 +2,11 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
+	"slices"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"batuta"
 )
@@ -30,35 +27,22 @@ func (p Pinner) Pin(ctx context.Context, reference string) (batuta.Image, error)
 	if err != nil {
 		return batuta.Image{}, &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%q is no image reference", reference), Hint: "write name:tag or name@sha256:…", Err: err}
 	}
-	login := authn.Anonymous
-	for _, known := range p {
-		own, err := name.NewRegistry(known.Address)
-		if err != nil || own.RegistryStr() != ref.Context().RegistryStr() {
-			continue
-		}
-		if known.Insecure {
-			ref, _ = name.ParseReference(reference, name.Insecure) // it parsed a moment ago
-		}
-		if known.Password != "" {
-			login = &authn.Basic{Username: known.User, Password: known.Password}
-		}
+	known := p.registryOf(ref.Context())
+	if ref, err = name.ParseReference(reference, known.options()...); err != nil {
+		return batuta.Image{}, fmt.Errorf("find image %s: %w", reference, err)
 	}
-	found, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(login))
+	found, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(known.login()))
 	if err != nil {
-		return batuta.Image{}, pinError(reference, err)
+		return batuta.Image{}, clientError("find image "+reference, err)
 	}
 	return batuta.Image{Repository: ref.Context().Name(), Digest: batuta.Digest(found.Digest.String())}, nil
 }
 
-func pinError(reference string, err error) error {
-	kind := batuta.Unavailable
-	if refused, ok := errors.AsType[*transport.Error](err); ok {
-		switch refused.StatusCode {
-		case http.StatusNotFound:
-			kind = batuta.NotFound
-		case http.StatusUnauthorized, http.StatusForbidden:
-			kind = batuta.Denied
-		}
+// registryOf is the registry that has the repository; without credentials, if
+// it is not a known one.
+func (p Pinner) registryOf(repository name.Repository) Remote {
+	if i := slices.IndexFunc(p, func(r Remote) bool { return r.is(repository) }); i >= 0 {
+		return p[i]
 	}
-	return &batuta.Error{Kind: kind, Message: "find image " + reference, Err: err}
+	return Remote{Address: repository.RegistryStr()}
 }

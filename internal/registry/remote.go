@@ -3,7 +3,6 @@ package registry
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -14,7 +13,8 @@ import (
 	"batuta"
 )
 
-// Remote is a registry outside, as server.yml names it.
+// Remote is a registry as a client sees it: one outside, as server.yml names
+// it, or our own.
 type Remote struct {
 	Address  string // host, or host:port
 	User     string
@@ -26,40 +26,56 @@ type Remote struct {
 // batuta.Denied if the credentials do not do, batuta.Unavailable if there is no
 // sensible answer.
 func (r Remote) Has(ctx context.Context, image batuta.Image) (bool, error) {
-	var options []name.Option
-	if r.Insecure {
-		options = append(options, name.Insecure)
-	}
-	ref, err := name.NewDigest(image.String(), options...)
+	ref, err := name.NewDigest(image.String(), r.options()...)
 	if err != nil {
 		return false, notAnImage(image, err)
 	}
-	_, err = remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(r.credentials(ref)))
-	return answerOf(image, err)
+	login := authn.Anonymous
+	if r.is(ref.Context()) {
+		login = r.login()
+	}
+	_, err = remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(login))
+	err = clientError("look for "+image.String(), err)
+	if errors.Is(err, batuta.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-// credentials are given to the registry they are for, and to no other.
-func (r Remote) credentials(ref name.Digest) authn.Authenticator {
+// is tells whether the repository is one of r's. Credentials are given to the
+// registry they are for, and to no other.
+func (r Remote) is(repository name.Repository) bool {
 	own, err := name.NewRegistry(r.Address)
-	if err != nil || r.Password == "" || ref.Context().RegistryStr() != own.RegistryStr() {
+	return err == nil && own.RegistryStr() == repository.RegistryStr()
+}
+
+func (r Remote) login() authn.Authenticator {
+	if r.Password == "" {
 		return authn.Anonymous
 	}
 	return &authn.Basic{Username: r.User, Password: r.Password}
 }
 
-// answerOf reads an answer out of the error of a HEAD request.
-func answerOf(image batuta.Image, err error) (bool, error) {
+func (r Remote) options() []name.Option {
+	if r.Insecure {
+		return []name.Option{name.Insecure}
+	}
+	return nil
+}
+
+// clientError gives what a request to a registry ended with its kind.
+func clientError(act string, err error) error {
 	if err == nil {
-		return true, nil
+		return nil
 	}
 	kind := batuta.Unavailable
 	if refused, ok := errors.AsType[*transport.Error](err); ok {
 		switch refused.StatusCode {
 		case http.StatusNotFound:
-			return false, nil
+			kind = batuta.NotFound
 		case http.StatusUnauthorized, http.StatusForbidden:
 			kind = batuta.Denied
 		}
 	}
-	return false, &batuta.Error{Kind: kind, Message: fmt.Sprintf("look for %s", image), Err: err}
+	return &batuta.Error{Kind: kind, Message: act, Err: err}
 }
