@@ -1,0 +1,163 @@
+package webhooks
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"batuta"
+)
+
+// Forge is how one kind of forge speaks. A new one is a file with a function
+// that gives a Forge, and a place in the list that New gets.
+type Forge struct {
+	Name           string // in batuta.Push
+	EventHeader    string // names the event; that it is there tells the forge
+	DeliveryHeader string // names the delivery
+
+	// Signed tells whether the forge signed the body with the secret. It
+	// compares in constant time, and a missing signature never passes.
+	Signed func(h http.Header, body []byte, secret string) bool
+
+	// Read understands a payload whose signature was right. Its errors are
+	// shown to the sender.
+	Read func(event string, payload []byte) (Event, error)
+}
+
+// Event is what a delivery says.
+type Event struct {
+	Push    *batuta.Push // a branch or a tag moved; nil if nothing did
+	Ignored string       // why nothing is to be done, if Push is nil
+}
+
+// ignored is an event that needs no run.
+func ignored(format string, args ...any) Event { return Event{Ignored: fmt.Sprintf(format, args...)} }
+
+// hmacSHA256 tells whether signature is prefix and the hex of the body's
+// HMAC-SHA256. Its time does not depend on where the two differ.
+func hmacSHA256(signature, prefix string, body []byte, secret string) bool {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	want := prefix + hex.EncodeToString(mac.Sum(nil))
+	return hmac.Equal([]byte(want), []byte(signature))
+}
+
+// payloadOf gives the JSON of a delivery, which a forge may also send in the
+// field "payload" of a form.
+func payloadOf(h http.Header, body []byte) ([]byte, error) {
+	if kind, _, err := mime.ParseMediaType(h.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+		return body, nil
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil || !form.Has("payload") {
+		return nil, errors.New(`the form has no field "payload"`)
+	}
+	return []byte(form.Get("payload")), nil
+}
+
+// movement is what forges say in common about a ref that moved.
+type movement struct {
+	Ref     string `json:"ref"`
+	Before  string `json:"before"`
+	After   string `json:"after"`
+	Deleted bool   `json:"deleted"`
+	Head    *struct {
+		ID      string `json:"id"`
+		Message string `json:"message"`
+	} `json:"head_commit"` // null for a deletion; for an annotated tag the commit, where after is the tag
+}
+
+// push makes a push of it.
+func (m movement) push(sender string) (Event, error) {
+	switch {
+	case !strings.HasPrefix(m.Ref, "refs/heads/") && !strings.HasPrefix(m.Ref, "refs/tags/"):
+		return ignored("%s is neither a branch nor a tag", clean(m.Ref, 100)), nil
+	case checkRef(m.Ref) != nil:
+		return Event{}, checkRef(m.Ref)
+	case m.Deleted || zero(m.After):
+		return ignored("%s was deleted", m.Ref), nil
+	}
+	p := batuta.Push{Ref: m.Ref, Revision: batuta.Revision(m.After), Sender: clean(sender, 100)}
+	if m.Head != nil {
+		p.Message = subject(m.Head.Message)
+		if strings.HasPrefix(m.Ref, "refs/tags/") {
+			p.Revision = batuta.Revision(m.Head.ID)
+		}
+	}
+	if !zero(m.Before) {
+		p.Before = batuta.Revision(m.Before)
+	}
+	if err := batuta.CheckRevision(string(p.Revision)); err != nil {
+		return Event{}, fmt.Errorf("after: %w", err)
+	}
+	if err := batuta.CheckRevision(string(p.Before)); err != nil && p.Before != "" {
+		return Event{}, fmt.Errorf("before: %w", err)
+	}
+	return Event{Push: &p}, nil
+}
+
+// zero tells whether the hash stands for no commit.
+func zero(hash string) bool { return strings.Trim(hash, "0") == "" }
+
+// subject is the first line of a commit message.
+func subject(message string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
+	return clean(line, 500)
+}
+
+// clean makes text from outside safe to show: no control characters, no more
+// than limit bytes.
+func clean(s string, limit int) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsGraphic(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit-len("…")], "") + "…"
+	}
+	return strings.TrimSpace(s)
+}
+
+// printable tells whether s is visible ASCII.
+func printable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// checkRef tells whether git would take name as that of a branch or a tag
+// (the rules are those of git check-ref-format). A branch or a tag that looks
+// like an option is refused as well.
+func checkRef(name string) error {
+	bad := fmt.Errorf("ref: %q is not the name of a ref", clean(name, 200))
+	if len(name) > 1000 || !utf8.ValidString(name) || strings.HasSuffix(name, ".") ||
+		strings.Contains(name, "..") || strings.Contains(name, "@{") || strings.ContainsAny(name, " ~^:?*[\\\x7f") {
+		return bad
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock") {
+			return bad
+		}
+	}
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return bad
+	}
+	_, short, _ := strings.Cut(strings.TrimPrefix(name, "refs/"), "/")
+	if strings.HasPrefix(short, "-") {
+		return bad
+	}
+	return nil
+}
+
+// notJSON is what a sender hears whose payload cannot be read.
+func notJSON(err error) error {
+	return fmt.Errorf("the payload is not the JSON that it should be: %w", err)
+}

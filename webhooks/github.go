@@ -1,0 +1,41 @@
+package webhooks
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// GitHub reads what github.com and GitHub Enterprise Server send; see
+// https://docs.github.com/webhooks/webhook-events-and-payloads. The older
+// SHA-1 signature is not looked at.
+func GitHub() Forge {
+	return Forge{
+		Name:           "github",
+		EventHeader:    "X-GitHub-Event",
+		DeliveryHeader: "X-GitHub-Delivery",
+		Signed: func(h http.Header, body []byte, secret string) bool {
+			return hmacSHA256(h.Get("X-Hub-Signature-256"), "sha256=", body, secret)
+		},
+		Read: readGitHub,
+	}
+}
+
+func readGitHub(event string, payload []byte) (Event, error) {
+	switch event {
+	case "push":
+	case "ping":
+		return ignored("ping: the webhook works"), nil
+	default:
+		return ignored("the event %q is no push", clean(event, 50)), nil
+	}
+	var sent struct {
+		movement
+		Sender struct {
+			Login string `json:"login"`
+		} `json:"sender"`
+	}
+	if err := json.Unmarshal(payload, &sent); err != nil {
+		return Event{}, notJSON(err)
+	}
+	return sent.push(sent.Sender.Login)
+}
