@@ -129,11 +129,18 @@ func (r *rollout) carryOut(ctx context.Context, wave []*task) error {
 	if err := together(ctx, beside, r.bring); err != nil {
 		return err
 	}
+	if err := r.lasting(ctx, beside); err != nil {
+		return err
+	}
 	if err := together(ctx, beside, r.stopOld); err != nil {
 		return err
 	}
 	for _, t := range apart {
-		if err := together(ctx, []*task{t}, r.stopOld, r.bring); err != nil {
+		alone := []*task{t}
+		if err := together(ctx, alone, r.stopOld, r.bring); err != nil {
+			return err
+		}
+		if err := r.lasting(ctx, alone); err != nil {
 			return err
 		}
 	}
@@ -148,13 +155,17 @@ func together(ctx context.Context, tasks []*task, acts ...func(context.Context, 
 		g.Go(func() error {
 			for _, act := range acts {
 				if err := act(ctx, t); err != nil {
-					return fmt.Errorf("%s %s on %s: %w", t.Action, t.Instance, t.Ship, err)
+					return t.error(err)
 				}
 			}
 			return nil
 		})
 	}
 	return g.Wait()
+}
+
+func (t *task) error(err error) error {
+	return fmt.Errorf("%s %s on %s: %w", t.Action, t.Instance, t.Ship, err)
 }
 
 // bring has the declared container run and ready.
@@ -168,7 +179,7 @@ func (r *rollout) bring(ctx context.Context, t *task) error {
 			return err
 		}
 	}
-	a := awaited{ship: t.ship, id: t.id, checks: t.want.Checks, secrets: t.want.secretValues()}
+	a := t.awaited()
 	if t.Action != Keep {
 		a.settle = r.fleet.settle(t.want.Checks)
 	}
@@ -178,6 +189,10 @@ func (r *rollout) bring(ctx context.Context, t *task) error {
 	t.ready = true
 	r.say(t.Ship, t.Instance, "ready", time.Since(started))
 	return nil
+}
+
+func (t *task) awaited() awaited {
+	return awaited{ship: t.ship, id: t.id, checks: t.want.Checks, secrets: t.want.secretValues()}
 }
 
 // start creates the container if there is none, and starts it.

@@ -1,0 +1,51 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"batuta"
+)
+
+// lasting makes sure that what was started is still in its first life. A
+// container that crashes at once may be restarted by Docker before anybody
+// could wait for its end. Each ship is asked once.
+func (r *rollout) lasting(ctx context.Context, tasks []*task) error {
+	started := map[batuta.ShipName][]*task{}
+	for _, t := range tasks {
+		if t.begun {
+			started[t.Ship] = append(started[t.Ship], t)
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for ship, tasks := range started {
+		g.Go(func() error {
+			now, err := r.fleet.ask(ctx, r.fleet.ships[ship], r.plan.Scope)
+			if err != nil {
+				return fmt.Errorf("look at ship %s again: %w", ship, err)
+			}
+			for _, t := range tasks {
+				if err := t.lasts(ctx, now); err != nil {
+					return t.error(err)
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+func (t *task) lasts(ctx context.Context, now []Container) error {
+	n := slices.IndexFunc(now, func(c Container) bool { return c.ID == t.id })
+	switch {
+	case n < 0:
+		return &batuta.Error{Kind: batuta.Conflict, Message: "somebody removed it"}
+	case now[n].running() && now[n].Restarts == 0:
+		return nil
+	}
+	a := t.awaited()
+	return a.withTail(ctx, a.unhealthy(fmt.Sprintf("it crashed, and Docker restarted it (%s)", now[n].condition())))
+}
