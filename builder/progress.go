@@ -77,11 +77,11 @@ func (p *progress) vertex(v *client.Vertex) {
 	p.print(st, v.Name)
 }
 
-// complete tells how a step ended. A step may run again later in the same
-// build (the same files asked for twice); that is not told.
+// complete tells how a step ended. A step may go on after that (an export
+// with its push); then only a failure is told.
 func (p *progress) complete(v *client.Vertex) {
 	st := p.steps[v.Digest]
-	if st == nil || v.Completed == nil || st.completed {
+	if st == nil || v.Completed == nil || st.completed && (v.Error == "" || st.failure != "") {
 		return
 	}
 	st.completed = true

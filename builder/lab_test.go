@@ -1,0 +1,243 @@
+package builder_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/docker/docker/api/types/image"
+	docker "github.com/docker/docker/client"
+	"github.com/google/go-containerregistry/pkg/crane"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"batuta"
+	"batuta/builder"
+	"batuta/internal/lab"
+)
+
+// bench is one BuildKit of the lab with a registry of its own, a place to
+// build things.
+type bench struct {
+	endpoint string
+	registry string // host:port
+}
+
+// onEach runs a test of the contract with each kind of BuildKit.
+func onEach(t *testing.T, test func(t *testing.T, b bench)) {
+	t.Parallel()
+	for name, endpoint := range map[string]func(*testing.T) string{
+		"docker":    func(t *testing.T) string { return "docker+" + lab.Docker(t, lab.Busybox) },
+		"buildkitd": func(t *testing.T) string { lab.Bases(t, lab.Busybox); return lab.BuildKit(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, bench{endpoint: endpoint(t), registry: newRegistry(t, nil)})
+		})
+	}
+}
+
+// newRegistry starts a registry on the loopback address; guard may stand
+// before it.
+func newRegistry(t *testing.T, guard func(http.Handler) http.Handler) string {
+	t.Helper()
+	var handler http.Handler = registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	if guard != nil {
+		handler = guard(handler)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// bridgeRegistry starts a registry where the ships reach it.
+func bridgeRegistry(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	var err error
+	must(t, server.Listener.Close())
+	server.Listener, err = new(net.ListenConfig).Listen(t.Context(), "tcp", lab.Machine+":0")
+	must(t, err)
+	server.Start()
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// builder gives a builder for the bench; static images get busybox as their
+// binary.
+func (b bench) builder(t *testing.T, change ...func(*builder.Config)) *builder.Builder {
+	t.Helper()
+	config := builder.Config{Endpoint: b.endpoint, Insecure: true, Binary: "/bin/busybox"}
+	for _, c := range change {
+		c(&config)
+	}
+	built, err := builder.New(config)
+	must(t, err)
+	t.Cleanup(func() { must(t, built.Close()) })
+	return built
+}
+
+// request asks for the image of a recipe, of a revision that nobody else
+// builds, from the given files.
+func (b bench) request(t *testing.T, recipe builder.Recipe, files map[string]string) builder.Request {
+	t.Helper()
+	id := make([]byte, 20)
+	_, err := rand.Read(id)
+	must(t, err)
+	revision := hex.EncodeToString(id)
+	app := "app-" + revision[:8]
+	r := builder.Request{
+		App: batuta.AppName(app), Image: "web", Revision: batuta.Revision(revision),
+		Source: tree(t, files), Recipe: recipe, Repository: b.registry + "/" + app + "/web",
+	}
+	if address, ok := strings.CutPrefix(b.endpoint, "docker+"); ok {
+		t.Cleanup(func() { removeImage(t, address, r.Repository+":"+revision) })
+	}
+	return r
+}
+
+// tree writes files into a new directory.
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		file := filepath.Join(dir, name)
+		must(t, os.MkdirAll(filepath.Dir(file), 0o755))
+		must(t, os.WriteFile(file, []byte(content), 0o644))
+	}
+	return dir
+}
+
+// removeImage takes what a build left on a Docker Engine, if it left anything.
+func removeImage(t *testing.T, address, reference string) {
+	client, err := docker.NewClientWithOpts(docker.WithHost(address), docker.WithAPIVersionNegotiation())
+	must(t, err)
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	defer cancel()
+	_, _ = client.ImageRemove(ctx, reference, image.RemoveOptions{})
+}
+
+// build builds what must succeed, and gives the image as the registry has it.
+func build(t *testing.T, b *builder.Builder, r builder.Request) (v1.Image, *output) {
+	t.Helper()
+	var log output
+	built, err := b.Build(t.Context(), r, &log)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
+	}
+	if built.Repository != r.Repository {
+		t.Errorf("built %s, want an image of %s", built, r.Repository)
+	}
+	pulled, err := crane.Pull(built.String(), crane.Insecure)
+	must(t, err)
+	return pulled, &log
+}
+
+// buildFails builds what must fail with an error of the kind, and gives the
+// error's text.
+func buildFails(t *testing.T, b *builder.Builder, r builder.Request, kind batuta.Kind) string {
+	t.Helper()
+	var log output
+	built, err := b.Build(t.Context(), r, &log)
+	if err == nil {
+		t.Fatalf("built %s, want an error\n%s", built, log.String())
+	}
+	if !errors.Is(err, kind) {
+		var e *batuta.Error
+		errors.As(err, &e)
+		t.Fatalf("the error is %+v, want %q: %v\n%s", e, kind, err, log.String())
+	}
+	return err.Error()
+}
+
+// content gives an image's files by name, directories without content.
+func content(t *testing.T, image v1.Image) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	eachEntry(t, image, func(h *tar.Header, r io.Reader) {
+		text, err := io.ReadAll(r)
+		must(t, err)
+		files[h.Name] = string(text)
+	})
+	return files
+}
+
+// eachEntry visits the entries of all of an image's layers.
+func eachEntry(t *testing.T, image v1.Image, visit func(*tar.Header, io.Reader)) {
+	t.Helper()
+	layers, err := image.Layers()
+	must(t, err)
+	for _, layer := range layers {
+		r, err := layer.Uncompressed()
+		must(t, err)
+		defer r.Close()
+		archive := tar.NewReader(r)
+		for {
+			h, err := archive.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			must(t, err)
+			visit(h, archive)
+		}
+	}
+}
+
+func digest(t *testing.T, image v1.Image) string {
+	t.Helper()
+	d, err := image.Digest()
+	must(t, err)
+	return d.String()
+}
+
+// output is a log that may be read while it is written.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// await waits until the log has the text.
+func (o *output) await(t *testing.T, text string) {
+	t.Helper()
+	lab.Wait(t, time.Minute, func() error {
+		if !strings.Contains(o.String(), text) {
+			return fmt.Errorf("the log lacks %q:\n%s", text, o)
+		}
+		return nil
+	})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
