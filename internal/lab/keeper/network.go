@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -45,9 +46,9 @@ func addCable(ctx context.Context, ship, address string) error {
 		"ip -n "+ns+" route add default via "+lab.Machine)
 }
 
-// removeCable undoes addCable.
+// removeCable undoes addCable, also where that had failed halfway.
 func removeCable(ctx context.Context, ship string) error {
-	return inOrder(ctx, "ip link del "+linkPrefix+ship, "ip netns del "+nsPrefix+ship)
+	return errors.Join(inOrder(ctx, "ip link del "+linkPrefix+ship), inOrder(ctx, "ip netns del "+nsPrefix+ship))
 }
 
 // removeNetwork removes every cable and the bridge, as far as there are any.
