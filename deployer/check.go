@@ -35,10 +35,10 @@ const (
 
 func (c *check) UnmarshalDocument(n document.Node) error {
 	type plain check
+	c.path = n.Path()
 	if err := n.Decode((*plain)(c)); err != nil {
 		return err
 	}
-	c.path = n.Path()
 	return c.check()
 }
 
@@ -87,7 +87,7 @@ func (c check) resolve(ports []Port) (Check, error) {
 		Type: c.Type, Path: c.Path, Host: c.Host, Match: c.Match, Command: c.Command,
 		MaxWait: or(c.MaxWait, defaultMaxWait), Timeout: or(c.Timeout, defaultTimeout), Interval: or(c.Interval, defaultInterval),
 	}
-	if c.Type == CheckExec {
+	if c.Type != CheckHTTP && c.Type != CheckTCP {
 		return out, nil
 	}
 	if c.Type == CheckHTTP && c.Path == "" {

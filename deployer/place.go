@@ -96,7 +96,7 @@ func (r *resolver) place(name batuta.ServiceName, s service) []placed {
 	} else {
 		r.problem(servicePath(name, "on"), fmt.Sprintf("no ship matches %s", s.On), "the ships are "+r.shipTexts())
 	}
-	return nil
+	return []placed{{name: counted(name, 1)}} // nowhere, so that the rest of it is checked too
 }
 
 // compareNames orders web-2 before web-10.

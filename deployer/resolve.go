@@ -36,10 +36,10 @@ type ShipInfo struct {
 
 // Spec is an environment as it is meant to be: everything resolved.
 type Spec struct {
-	Scope     Scope
-	Release   batuta.ReleaseNumber
-	Instances []Instance             // in the order in which they start
-	Waves     [][]batuta.ServiceName // each wave's services require only services of earlier waves
+	Scope     Scope                  `json:"scope"`
+	Release   batuta.ReleaseNumber   `json:"release"`
+	Instances []Instance             `json:"instances"` // in the order in which they start
+	Waves     [][]batuta.ServiceName `json:"waves"`     // each wave's services require only services of earlier waves
 }
 
 const defaultStopTimeout = 10 * time.Second
@@ -255,6 +255,9 @@ func (r *resolver) portClashes(instances []Instance) {
 	taken := map[string][]holder{}
 	for _, i := range instances {
 		for _, p := range i.Ports {
+			if _, known := r.ships[i.Ship]; !known {
+				continue
+			}
 			key := fmt.Sprintf("%s:%d", i.Ship, p.Host)
 			for _, h := range taken[key] {
 				if h.clashes(p) {

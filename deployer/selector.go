@@ -21,9 +21,10 @@ import (
 type selector []term
 
 type term struct {
-	label  string
-	negate bool
-	values []string
+	written bool // false: there is nothing in its place
+	label   string
+	negate  bool
+	values  []string
 }
 
 var (
@@ -38,7 +39,7 @@ func (s *selector) UnmarshalDocument(n document.Node) error {
 			return err
 		}
 		for _, label := range slices.Sorted(maps.Keys(labels)) {
-			*s = append(*s, term{label: label, values: []string{labels[label]}})
+			*s = append(*s, term{written: true, label: label, values: []string{labels[label]}})
 		}
 		return nil
 	}
@@ -46,14 +47,15 @@ func (s *selector) UnmarshalDocument(n document.Node) error {
 }
 
 func (t *term) UnmarshalDocument(n document.Node) error {
+	t.written = true
 	line, _ := n.Scalar()
 	line = strings.TrimSpace(line)
 	if m := labelTerm.FindStringSubmatch(line); m != nil {
-		*t = term{m[1], m[2] == "!=", []string{m[3]}}
+		t.label, t.negate, t.values = m[1], m[2] == "!=", []string{m[3]}
 		return nil
 	}
 	if m := setTerm.FindStringSubmatch(line); m != nil {
-		*t = term{label: m[1], negate: m[2] == "notin"}
+		t.label, t.negate = m[1], m[2] == "notin"
 		for v := range strings.SplitSeq(m[3], ",") {
 			t.values = append(t.values, strings.TrimSpace(v))
 		}
@@ -67,6 +69,9 @@ func (s selector) matches(labels map[string]string) bool {
 }
 
 func (t term) matches(labels map[string]string) bool {
+	if t.label == "" {
+		return true // it could not be read; that is a problem already
+	}
 	value, has := labels[t.label]
 	return (has && slices.Contains(t.values, value)) != t.negate
 }

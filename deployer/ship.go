@@ -88,8 +88,8 @@ func (c Check) String() string {
 
 // Scope is whose containers are meant: one environment of one app.
 type Scope struct {
-	App         batuta.AppName
-	Environment batuta.EnvironmentName
+	App         batuta.AppName         `json:"app"`
+	Environment batuta.EnvironmentName `json:"environment"`
 }
 
 // Container is one container of ours as it is, read from its labels and from

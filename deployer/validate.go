@@ -131,7 +131,7 @@ func (v validator) placement(name batuta.ServiceName, s service) {
 		}
 	}
 	for i, t := range s.On {
-		if t.label == "" {
+		if !t.written {
 			v.Problem(servicePath(name, "on", fmt.Sprint(i)), "the selector is empty", "")
 		}
 	}
@@ -171,8 +171,8 @@ func (v validator) settings(at document.Path, ports map[string]port, env map[str
 		}
 	}
 	for i, c := range life.Running {
-		if c.Type == "" {
-			v.Problem(at.At("lifecycle", "running", fmt.Sprint(i)), "the check has no type", "write {type: http, port: http, path: /up}")
+		if c.path == nil {
+			v.Problem(at.At("lifecycle", "running", fmt.Sprint(i)), "the check is empty", "write {type: http, port: http, path: /up}")
 		}
 	}
 }
