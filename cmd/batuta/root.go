@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"batuta"
+)
+
+// root is the command line: one file for each command.
+func (p *program) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "batuta",
+		Short: "A push becomes an image, a release and a running environment; one command promotes it",
+		Long: "Batuta builds what is pushed and puts it on your hosts, and promotes the very same bytes to production.\n\n" +
+			"Which server is asked, and as whom: BATUTA_URL and BATUTA_TOKEN, or url and token in\n" +
+			"$XDG_CONFIG_HOME/batuta/config.yml (~/.config/batuta/config.yml).\n\n" + exitCodes,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRun:  func(*cobra.Command, []string) { p.started = true },
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &batuta.Error{Kind: batuta.Invalid, Message: err.Error(), Hint: fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath())}
+	})
+	root.PersistentFlags().StringVar(&p.url, "url", "", "the server to ask (default $BATUTA_URL)")
+	root.AddCommand(
+		p.runCommand(),
+		p.runsCommand(),
+		p.logsCommand(),
+		p.cancelCommand(),
+		p.rerunCommand(),
+		p.statusCommand(),
+		p.releasesCommand(),
+		p.planCommand(),
+		p.promoteCommand(),
+		p.rollbackCommand(),
+		p.deployCommand(),
+		p.auditCommand(),
+		p.validateCommand(),
+		p.versionCommand(),
+	)
+	return root
+}
+
+// arguments wants between least and most of them.
+func arguments(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= least && len(args) <= most {
+			return nil
+		}
+		return &batuta.Error{Kind: batuta.Invalid, Message: "usage: " + cmd.UseLine(), Hint: fmt.Sprintf("`%s --help` tells more", cmd.CommandPath())}
+	}
+}
+
+// runID reads a run's number.
+func runID(text string) (batuta.RunID, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 1 {
+		return 0, &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%q is not a run's number", text), Hint: "`batuta runs` lists them"}
+	}
+	return batuta.RunID(id), nil
+}
+
+// optional is the argument at i, or empty.
+func optional(args []string, i int) string {
+	if i < len(args) {
+		return args[i]
+	}
+	return ""
+}

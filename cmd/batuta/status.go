@@ -1,0 +1,99 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"batuta"
+	"batuta/pipeline"
+)
+
+func (p *program) statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               "status [APP]",
+		Short:             "Show what each environment is meant to run, and what it runs",
+		Args:              arguments(0, 1),
+		ValidArgsFunction: p.completeApp,
+	}
+	f := formatFlag(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		c, err := p.connect()
+		if err != nil {
+			return err
+		}
+		all, err := c.Status(cmd.Context(), batuta.AppName(optional(args, 0)))
+		if err != nil {
+			return err
+		}
+		return show(p, f, all, func(all []pipeline.EnvironmentStatus) error {
+			if err := p.printStatus(all); err != nil || len(args) == 0 {
+				return err
+			}
+			return p.printContainers(all)
+		})
+	}
+	return cmd
+}
+
+// printStatus is one line for each environment.
+func (p *program) printStatus(all []pipeline.EnvironmentStatus) error {
+	if len(all) == 0 {
+		fmt.Fprintln(p.stderr, "no environments yet")
+		return nil
+	}
+	rows := [][]string{{"APP", "ENVIRONMENT", "RELEASE", "REVISION", "SINCE", p.paint(plain, "HEALTH"), "WHY"}}
+	for _, s := range all {
+		rows = append(rows, []string{
+			string(s.App), string(s.Environment), number(s.Release), dash(s.Revision.Short()), p.ago(s.Since), p.health(s), oneLine(s.Reason),
+		})
+	}
+	return table(p.stdout, rows)
+}
+
+// oneLine keeps a table a table.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func (p *program) health(s pipeline.EnvironmentStatus) string {
+	switch {
+	case s.Release == 0:
+		return p.paint(grey, "empty")
+	case s.Healthy:
+		return p.paint(green, "healthy")
+	}
+	return p.paint(red, "unhealthy")
+}
+
+// printContainers is one line for each container, by environment and ship.
+func (p *program) printContainers(all []pipeline.EnvironmentStatus) error {
+	rows := [][]string{{"ENVIRONMENT", "SHIP", "INSTANCE", p.paint(plain, "STATE"), "RELEASE", "STARTED", "ADDRESS"}}
+	for _, s := range all {
+		containers := slices.SortedFunc(slices.Values(s.Containers), func(a, b batuta.ContainerState) int {
+			return cmp.Or(cmp.Compare(a.Ship, b.Ship), cmp.Compare(a.Instance, b.Instance))
+		})
+		for _, c := range containers {
+			rows = append(rows, []string{string(s.Environment), string(c.Ship), string(c.Instance), p.state(c), number(c.Release), p.ago(c.Started), strings.Join(c.URLs, " ")})
+		}
+		for _, ship := range s.Unreachable {
+			rows = append(rows, []string{string(s.Environment), string(ship), "-", p.paint(red, "no answer")})
+		}
+	}
+	if len(rows) == 1 {
+		return nil
+	}
+	fmt.Fprintln(p.stdout)
+	return table(p.stdout, rows)
+}
+
+func (p *program) state(c batuta.ContainerState) string {
+	switch {
+	case c.State == "running":
+		return p.paint(green, c.State)
+	case c.State == "exited":
+		return p.paint(red, fmt.Sprintf("%s %d", c.State, c.ExitCode))
+	}
+	return p.paint(yellow, c.State)
+}
