@@ -196,7 +196,7 @@ type Release struct {
 	Message   string                     `json:"message,omitempty"`
 	Images    map[ImageName]Image        `json:"images"`
 	Pins      map[string]Image           `json:"pins,omitempty"` // what other image references of the documents meant when it was made
-	Order     []EnvironmentName          `json:"order"` // promote in batuta.yml: the first is deployed on push
+	Order     []EnvironmentName          `json:"order"`          // promote in batuta.yml: the first is deployed on push
 	Documents map[EnvironmentName]string `json:"documents,omitempty"`
 	Created   time.Time                  `json:"created"`
 }

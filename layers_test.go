@@ -28,6 +28,7 @@ var layers = map[string]int{
 	"internal/proxy":     1,
 	"internal/registry":  1,
 	"internal/secrets":   1,
+	"examples":           1, // the applications that travel in the binary
 	"internal/lab":       1, // for tests alone; see testOnly
 	"pipeline":           2,
 	"internal/store":     3,
@@ -94,7 +95,7 @@ func isElsewhere(folder string) bool {
 	}
 	_, err := os.Stat(path.Join(folder, "go.mod"))
 	name := path.Base(folder)
-	return err == nil || name == "testdata" || strings.HasPrefix(name, ".") || folder == "examples" || folder == "bin" ||
+	return err == nil || name == "testdata" || strings.HasPrefix(name, ".") || folder == "bin" ||
 		folder == "internal/deps" // pins what rooms to come will import, and goes when they have come
 }
 

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"batuta"
+	"batuta/builder"
+	"batuta/deployer"
+	"batuta/deployer/docker"
+	"batuta/internal/api"
+	"batuta/internal/config"
+	"batuta/internal/gitremote"
+	"batuta/internal/registry"
+	"batuta/internal/store"
+	"batuta/pipeline"
+)
+
+// server is the parts of a running server, wired.
+type server struct {
+	config   *config.Config
+	log      *slog.Logger
+	gate     *api.Gate
+	robots   robots
+	key      []byte
+	store    *store.DB
+	registry *registry.Registry // nil: somebody else's is used
+	remote   *gitremote.Remote
+	builder  *builder.Builder
+	ships    map[batuta.ShipName]*docker.Ship
+	fleet    *deployer.Fleet
+	logs     *pipeline.FileLogs
+	pipeline *pipeline.Pipeline
+	handler  http.Handler
+	stopping atomic.Bool
+	close    []func() error // in the order of opening
+}
+
+// parts is what a server is given beside its configuration; tests give others.
+type parts struct {
+	log    *slog.Logger
+	binary string                              // Batuta's own static binary, for static images and probes
+	wrap   func(pipeline.Store) pipeline.Store // nil: the store as it is
+}
+
+// newServer opens and wires the parts. If that does not work out, what was
+// opened is closed again.
+func newServer(ctx context.Context, c *config.Config, p parts) (s *server, err error) {
+	s = &server{config: c, log: p.log, gate: api.NewGate(c.People), robots: newRobots(), ships: map[batuta.ShipName]*docker.Ship{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	for _, open := range []func(context.Context, parts) error{
+		s.openStore, s.openRegistry, s.openRemote, s.openBuilder, s.openShips, s.openPipeline, s.openHandler,
+	} {
+		if err := open(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Close closes the parts, the last opened first.
+func (s *server) Close() error {
+	var all []error
+	for i := len(s.close) - 1; i >= 0; i-- {
+		all = append(all, s.close[i]())
+	}
+	s.close = nil
+	return errors.Join(all...)
+}
+
+func (s *server) dir(name string) string { return filepath.Join(s.config.Data, name) }
+
+func (s *server) openStore(ctx context.Context, _ parts) (err error) {
+	if s.store, err = store.Open(ctx, s.config.Data); err != nil {
+		return err
+	}
+	s.close = append(s.close, s.store.Close)
+	s.key, err = serverKey(s.dir("key"))
+	return err
+}
+
+func (s *server) openRegistry(ctx context.Context, _ parts) (err error) {
+	if s.config.Registry.Outside != nil {
+		return nil
+	}
+	s.registry, err = registry.New(ctx, registry.Config{Dir: s.dir("registry"), Authorize: s.mayUseRegistry, Log: s.log})
+	if err == nil {
+		s.close = append(s.close, s.registry.Close)
+	}
+	return err
+}
+
+func (s *server) openRemote(ctx context.Context, _ parts) (err error) {
+	s.remote, err = gitremote.New(ctx, gitremote.Config{
+		Dir: s.dir("git"), Access: remoteAccess{s}, Inbox: remoteInbox{s.store, func() { s.pipeline.Wake() }}, RunURL: s.runURL, Log: s.log,
+	})
+	return err
+}
+
+func (s *server) openBuilder(_ context.Context, p parts) (err error) {
+	s.builder, err = builder.New(builder.Config{
+		Endpoint: builderEndpoint(s.config.Builder), Binary: p.binary,
+		Login: func(host string) builder.Login {
+			user, password, _ := s.login(host, s.robots.builder)
+			return builder.Login{User: user, Password: password}
+		},
+		Insecure: s.config.Registry.Outside == nil || s.config.Registry.Outside.Insecure,
+	})
+	if err == nil {
+		s.close = append(s.close, s.builder.Close)
+	}
+	return err
+}
+
+// builderEndpoint is server.yml's word for Docker's own BuildKit, or an address.
+func builderEndpoint(name string) string {
+	if name == "docker" {
+		return ""
+	}
+	return name
+}
+
+func (s *server) openShips(_ context.Context, p parts) error {
+	targets, addresses := map[batuta.ShipName]deployer.Ship{}, map[batuta.ShipName]string{}
+	for name, ship := range s.config.Ships {
+		d, err := docker.Dial(name, ship.Endpoint, docker.Options{
+			Auth:    func(host string) (string, string, bool) { return s.login(host, s.robots.ship) },
+			Runtime: runtime.open,
+		})
+		if err != nil {
+			return err
+		}
+		s.close = append(s.close, d.Close)
+		s.ships[name], targets[name], addresses[name] = d, d, ship.Address
+	}
+	s.fleet = deployer.New(targets, deployer.Options{Addresses: addresses})
+	return nil
+}
+
+func (s *server) openPipeline(_ context.Context, p parts) (err error) {
+	if s.logs, err = pipeline.NewFileLogs(s.dir("logs")); err != nil {
+		return err
+	}
+	kept := pipeline.Store(s.store)
+	if p.wrap != nil {
+		kept = p.wrap(kept)
+	}
+	s.pipeline = pipeline.New(pipeline.Config{
+		Apps: s.apps(), Store: kept, Source: s.fetcher(), Builder: s.builder, Pinner: s.pinner(), Fleet: s.fleet,
+		Logs: s.logs, Log: s.log, Dir: s.dir("runs"), Key: s.key,
+		AtOnce: s.config.Runs.AtOnce, Retries: s.config.Runs.Retries, Backoff: time.Second,
+	})
+	return nil
+}
+
+// headerTimeout and idleTimeout bound clients that dawdle; bodies take their
+// time, as images and repositories are large.
+const (
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 2 * time.Minute
+	closeTimeout  = 10 * time.Second
+)
+
+// Run serves until ctx ends: then new work waits, builds stop to be resumed by
+// the next server, deployments in progress are finished, and Run returns.
+func (s *server) Run(ctx context.Context, listener net.Listener) error {
+	web := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	group, working := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		defer s.closeWeb(ctx, web)
+		s.reconcile(working)
+		s.pipeline.Work(working)
+		return nil
+	})
+	group.Go(func() error {
+		<-working.Done()
+		s.stopping.Store(true)
+		return nil
+	})
+	return group.Wait()
+}
+
+// closeWeb lets requests in flight end, and cuts those that do not.
+func (s *server) closeWeb(ctx context.Context, web *http.Server) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	if err := web.Shutdown(ctx); err != nil {
+		_ = web.Close()
+	}
+}
+
+// reconcile takes in what was pushed to the embedded remote just before an
+// earlier server was killed.
+func (s *server) reconcile(ctx context.Context) {
+	for name, app := range s.config.Apps {
+		if app.Repository != "" {
+			continue
+		}
+		if err := s.remote.Reconcile(ctx, name); err != nil && ctx.Err() == nil {
+			s.log.Error("take in what was pushed before", "app", name, "err", err)
+		}
+	}
+}
+
+// keyBytes is the length of the server's key.
+const keyBytes = 32
+
+// serverKey reads the server's key, or makes one.
+func serverKey(path string) ([]byte, error) {
+	key, err := os.ReadFile(path)
+	if err == nil && len(key) == keyBytes {
+		return key, nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the server's key: %w", err)
+	}
+	key = make([]byte, keyBytes)
+	_, _ = rand.Read(key) // never fails
+	part := path + ".part"
+	if err := os.WriteFile(part, key, 0o600); err != nil {
+		return nil, fmt.Errorf("keep the server's key: %w", err)
+	}
+	return key, os.Rename(part, path)
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"fmt"
+	"strings"
+
+	"batuta"
+	"batuta/internal/config"
+	"batuta/internal/gitremote"
+	"batuta/internal/registry"
+	"batuta/internal/store"
+)
+
+// robots is the tokens of the server's own parts for its own registry. They
+// live as long as the process.
+type robots struct {
+	builder string // pushes
+	ship    string // only pulls
+}
+
+func newRobots() robots { return robots{builder: rand.Text(), ship: rand.Text()} }
+
+// robotName is the user that the server's own parts give to its registry.
+const robotName = "batuta"
+
+// login is what one of the server's own parts tells a registry.
+func (s *server) login(host, robot string) (user, password string, ok bool) {
+	if o := s.config.Registry.Outside; o != nil {
+		return o.User, o.Password.Reveal(), host == o.Address && !o.Password.IsZero()
+	}
+	return robotName, robot, host == s.config.Registry.Address
+}
+
+// mayUseRegistry decides for the embedded registry: the server's own parts by
+// their tokens, people by theirs and the app that a repository begins with.
+func (s *server) mayUseRegistry(_ context.Context, _, password string, a registry.Access) registry.Decision {
+	switch {
+	case same(password, s.robots.builder):
+		return registry.Granted
+	case same(password, s.robots.ship):
+		return granted(!a.Push)
+	}
+	who, ok := s.gate.Identify(password)
+	if !ok {
+		return registry.Unknown
+	}
+	app, _, _ := strings.Cut(a.Repository, "/")
+	right := config.Read
+	if a.Push {
+		right = config.Push
+	}
+	return granted(who.Can(right, batuta.AppName(app)))
+}
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+func granted(ok bool) registry.Decision {
+	if ok {
+		return registry.Granted
+	}
+	return registry.Denied
+}
+
+// remoteAccess decides for the embedded Git remote.
+type remoteAccess struct{ *server }
+
+// Authorize admits those with the right to push, or to read, the app.
+func (r remoteAccess) Authorize(_ context.Context, app batuta.AppName, token string, push bool) (string, bool) {
+	known, exists := r.config.Apps[app]
+	who, ok := r.gate.Identify(token)
+	right := config.Read
+	if push {
+		right = config.Push
+	}
+	return who.Name, ok && exists && known.Repository == "" && who.Can(right, app)
+}
+
+// remoteInbox keeps what is pushed to the embedded Git remote, and sets it
+// going.
+type remoteInbox struct {
+	*store.DB
+	wake func()
+}
+
+var _ gitremote.Inbox = remoteInbox{}
+
+// DeliverRef records a push and sets its run going.
+func (r remoteInbox) DeliverRef(ctx context.Context, p batuta.Push, serial int) (batuta.RunID, error) {
+	run, err := r.DB.DeliverRef(ctx, p, serial)
+	if err == nil {
+		r.wake()
+	}
+	return run, err
+}
+
+// doorman admits people to the dashboard.
+type doorman struct{ *server }
+
+// Admit tells whose token it is and at which apps that person may look.
+func (d doorman) Admit(token string) (string, func(batuta.AppName) bool, bool) {
+	who, ok := d.gate.Identify(token)
+	return who.Name, func(app batuta.AppName) bool { return who.Can(config.Read, app) }, ok
+}
+
+// runURL is where a person sees a run.
+func (s *server) runURL(id batuta.RunID) string { return fmt.Sprintf("%s/runs/%d", s.config.URL, id) }

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"net/url"
+	"os"
+	"path"
+	"strings"
+	"sync"
+
+	"batuta"
+	"batuta/builder"
+	"batuta/deployer"
+	"batuta/internal/config"
+	"batuta/internal/gitsource"
+	"batuta/internal/registry"
+	"batuta/pipeline"
+)
+
+// apps is what the pipeline knows of each app of server.yml.
+func (s *server) apps() map[batuta.AppName]pipeline.App {
+	all := map[batuta.AppName]pipeline.App{}
+	for name, a := range s.config.Apps {
+		app := pipeline.App{
+			Name: name, Repository: s.repository(name, a), Images: s.images(name),
+			Grants: map[batuta.EnvironmentName]pipeline.Grant{}, Secrets: map[string]string{},
+		}
+		for id, value := range a.Secrets {
+			app.Secrets[id] = value.Reveal()
+		}
+		for env := range a.Environments {
+			app.Grants[env] = s.grant(name, env)
+		}
+		if a.Environments == nil {
+			everything := s.grant(name, "")
+			app.Default = &everything
+		}
+		all[name] = app
+	}
+	return all
+}
+
+// grant is the ships and host paths that an environment may use.
+func (s *server) grant(app batuta.AppName, env batuta.EnvironmentName) pipeline.Grant {
+	names, _ := s.config.Granted(app, env)
+	g := pipeline.Grant{Allow: deployer.Policy{Paths: s.config.Apps[app].Allow.Paths}}
+	for _, name := range names {
+		ship := s.config.Ships[name]
+		g.Ships = append(g.Ships, deployer.ShipInfo{Name: name, Address: ship.Address, Labels: ship.Labels})
+	}
+	return g
+}
+
+// repository is where an app's code is: the embedded remote, or a forge.
+func (s *server) repository(name batuta.AppName, a config.App) gitsource.Repository {
+	c := a.Credentials
+	return gitsource.Repository{
+		URL: cmp.Or(a.Repository, s.remote.Path(name)),
+		Credentials: gitsource.Credentials{
+			Token: c.Token.Reveal(), User: c.User, Password: c.Password.Reveal(),
+			SSHKey: c.SSHKey.Reveal(), KnownHosts: c.KnownHosts.Reveal(),
+		},
+	}
+}
+
+// images is where an app's images go.
+func (s *server) images(name batuta.AppName) string {
+	if o := s.config.Registry.Outside; o != nil {
+		return path.Join(o.Address, o.Prefix, string(name))
+	}
+	return path.Join(s.config.Registry.Address, string(name))
+}
+
+// fetcher brings sources.
+func (s *server) fetcher() *gitsource.Fetcher {
+	return &gitsource.Fetcher{MaxBytes: int64(s.config.Source.MaxSize)}
+}
+
+// pinner asks registries what a tag means; it has the credentials of the one
+// that Batuta uses itself.
+func (s *server) pinner() registry.Pinner {
+	if o := s.config.Registry.Outside; o != nil {
+		return registry.Pinner{{Address: o.Address, User: o.User, Password: o.Password.Reveal(), Insecure: o.Insecure}}
+	}
+	secure := strings.HasPrefix(s.config.URL, "https:") && host(s.config.URL) == s.config.Registry.Address
+	return registry.Pinner{{Address: s.config.Registry.Address, User: robotName, Password: s.robots.ship, Insecure: !secure}}
+}
+
+func host(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// runtimeImage is Batuta's own image, for the ships: made once, when the first
+// ship asks for it.
+type runtimeImage struct {
+	binary string
+	once   *sync.Once
+}
+
+// runtimeTag names Batuta's own image on the ships.
+const runtimeTag = "batuta/runtime:"
+
+func (r runtimeImage) open(context.Context) (string, io.ReadCloser, error) {
+	reader, writer := io.Pipe()
+	id, err := "", error(nil)
+	_ = os.Stdout
+	go func() {
+		_, err := builder.RuntimeTarball(r.binary, runtimeTag+version, writer)
+		writer.CloseWithError(err)
+	}()
+	return id, reader, err
+}

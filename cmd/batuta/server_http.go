@@ -1,0 +1,130 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"batuta"
+	"batuta/internal/api"
+	"batuta/internal/web"
+	"batuta/pipeline"
+	"batuta/webhooks"
+)
+
+// openHandler mounts everything on the one port.
+func (s *server) openHandler(context.Context, parts) error {
+	pages, err := web.New(web.Config{
+		Reader: reader{s.pipeline, s}, Logs: wholeLog{s}, Doorman: doorman{s},
+		Anonymous: s.config.Dashboard.Anonymous, Version: version, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", pages)
+	mux.Handle(api.Prefix+"/", api.New(api.Config{
+		Runs: s.store, Shelf: s.store, Trail: s.store, Runner: s.pipeline, Deployer: s.pipeline, Logs: s.logs,
+		Gate: s.gate, Apps: s.listing(), Version: version, Log: s.log,
+	}))
+	mux.Handle("/webhooks/", webhooks.New(webhooks.Config{
+		Apps: hookedApps{s}, Inbox: inbox{s.pipeline}, Audit: s.auditRefusal, Log: s.log,
+		// A delivery of Gitea carries GitHub's headers, too.
+		Forges: []webhooks.Forge{webhooks.Gitea(), webhooks.GitHub()},
+	}))
+	mux.Handle("/git/", s.remote)
+	if s.registry != nil {
+		mux.Handle("/v2/", s.registry)
+	}
+	mux.HandleFunc("GET /healthz", s.health)
+	s.handler = mux
+	return nil
+}
+
+// health answers whether the server takes in work: 200, or 503 when its
+// database does not answer or it is stopping.
+func (s *server) health(w http.ResponseWriter, r *http.Request) {
+	status, code := "ok", http.StatusOK
+	if _, err := s.store.Runs(r.Context(), nil, "", 1); err != nil {
+		status, code = "the database does not answer", http.StatusServiceUnavailable
+	}
+	if s.stopping.Load() {
+		status, code = "stopping", http.StatusServiceUnavailable
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(map[string]string{"status": status, "version": version}) // nobody is left to tell
+}
+
+// listing is the apps of server.yml as the API shows them.
+func (s *server) listing() []api.App {
+	var all []api.App
+	for _, name := range slices.Sorted(maps.Keys(s.config.Apps)) {
+		a := s.config.Apps[name]
+		all = append(all, api.App{Name: name, Repository: cmp.Or(a.Repository, s.config.URL+"/git/"+string(name)+".git")})
+	}
+	return all
+}
+
+// hookedApps tells the webhook receiver the apps' secrets.
+type hookedApps struct{ *server }
+
+// Webhook gives the secrets that sign an app's deliveries.
+func (h hookedApps) Webhook(app batuta.AppName) ([]string, bool) {
+	a, ok := h.config.Apps[app]
+	var secrets []string
+	for _, s := range a.WebhookSecrets {
+		secrets = append(secrets, s.Reveal())
+	}
+	return secrets, ok
+}
+
+// inbox brings the webhooks' pushes to the pipeline.
+type inbox struct{ *pipeline.Pipeline }
+
+// Deliver returns once the push is on disk.
+func (i inbox) Deliver(ctx context.Context, p batuta.Push) (webhooks.Receipt, error) {
+	r, err := i.Pipeline.Deliver(ctx, p)
+	return webhooks.Receipt{Run: r.Run, Duplicate: r.Duplicate}, err
+}
+
+// auditRefusal keeps who was turned away, and why.
+func (s *server) auditRefusal(ctx context.Context, r webhooks.Refusal) {
+	s.log.Warn("webhook refused", "app", r.App, "source", r.Source, "forge", r.Forge, "delivery", r.Delivery, "reason", r.Reason)
+	entry := batuta.Entry{At: time.Now(), By: r.Source, Action: "webhook refused", Object: r.Forge + " " + r.Delivery, Detail: r.Reason}
+	if _, known := s.config.Apps[batuta.AppName(r.App)]; known {
+		entry.App = batuta.AppName(r.App)
+	}
+	if err := s.store.Audit(ctx, entry); err != nil {
+		s.log.Error("audit", "err", err)
+	}
+}
+
+// reader is what the dashboard reads.
+type reader struct {
+	*pipeline.Pipeline
+	*server
+}
+
+// Runs lists the newest runs.
+func (r reader) Runs(ctx context.Context, limit int) ([]batuta.Run, error) {
+	return r.store.Runs(ctx, nil, "", limit)
+}
+
+// Run gives one run.
+func (r reader) Run(ctx context.Context, id batuta.RunID) (batuta.Run, error) {
+	return r.store.Run(ctx, id)
+}
+
+// wholeLog is a run's log as it is now.
+type wholeLog struct{ *server }
+
+// Log writes it to w.
+func (l wholeLog) Log(ctx context.Context, id batuta.RunID, w io.Writer) error {
+	return l.logs.Follow(ctx, id, 0, func() bool { return true }, w)
+}
