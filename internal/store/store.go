@@ -100,7 +100,7 @@ func (db *DB) Close() error {
 	var errs []error
 	if db.writer != nil {
 		db.writer.close()
-		errs = append(errs, db.writer.tx.Close())
+		errs = append(errs, db.writer.tx.close())
 	}
 	for _, pool := range []*sql.DB{db.read, db.write} { // the last one to close tidies up the files
 		if pool != nil {

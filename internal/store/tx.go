@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 )
 
@@ -88,6 +89,16 @@ func (t *tx) QueryRowContext(ctx context.Context, query string, args ...any) *sq
 		return t.Conn.QueryRowContext(ctx, query, args...) // its Scan says what is wrong
 	}
 	return s.QueryRowContext(ctx, args...)
+}
+
+// close gives the connection back. The statements go first: SQLite keeps the
+// files open for as long as there are any.
+func (t *tx) close() error {
+	var errs []error
+	for _, s := range t.statements {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, t.Conn.Close())...)
 }
 
 func (t *tx) prepared(ctx context.Context, query string) (*sql.Stmt, error) {

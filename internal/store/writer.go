@@ -58,8 +58,8 @@ func write[T any](ctx context.Context, db *DB, act string, do func(context.Conte
 // write waits for its turn no longer than ctx; then it is seen through, which
 // takes as long as one transaction.
 func (w *writer) write(ctx context.Context, do func(context.Context, *tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	r := &request{do: do, outcome: make(chan error, 1)}
 	select {
