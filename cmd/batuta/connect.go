@@ -28,7 +28,7 @@ func (p *program) connect() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	url := cmp.Or(p.url, p.getenv("BATUTA_URL"), s.URL)
+	url := cmp.Or(p.flags.url, p.getenv("BATUTA_URL"), s.URL)
 	token := p.getenv("BATUTA_TOKEN")
 	if token == "" && trim(url) == trim(s.URL) {
 		token = s.Token // it is for that server, and is shown to no other

@@ -19,9 +19,14 @@ type program struct {
 	getenv         func(string) string
 	now            func() time.Time
 
-	url     string // --url
-	file    string // --file
-	started bool   // the command line was understood
+	flags   flags
+	started bool // the command line was understood
+}
+
+// flags is what can be given to every command.
+type flags struct {
+	url  string // the server to ask
+	file string // the environment document to put into effect without one
 }
 
 // run executes a command line and gives the exit code.

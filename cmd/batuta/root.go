@@ -25,7 +25,7 @@ func (p *program) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &batuta.Error{Kind: batuta.Invalid, Message: err.Error(), Hint: fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath())}
 	})
-	root.PersistentFlags().StringVar(&p.url, "url", "", "the server to ask (default $BATUTA_URL)")
+	root.PersistentFlags().StringVar(&p.flags.url, "url", "", "the server to ask (default $BATUTA_URL)")
 	root.AddCommand(
 		p.runCommand(),
 		p.runsCommand(),
