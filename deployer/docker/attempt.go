@@ -1,0 +1,93 @@
+package docker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"batuta/deployer"
+)
+
+// maxBody is how much of a page a check's expression is matched against.
+const maxBody = 1 << 20
+
+// dialer connects from where a check is made.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// attempt makes one attempt at a tcp or http check of what listens at host.
+// The error is why it did not pass, for a person.
+func attempt(ctx context.Context, dial dialer, host string, c deployer.Check) error {
+	if c.Type == deployer.CheckHTTP {
+		return get(ctx, dial, host, c)
+	}
+	conn, err := dial(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(c.Port)))
+	if err != nil {
+		return reason(err)
+	}
+	return conn.Close()
+}
+
+// get passes if the page is answered with 2xx or 3xx, and matches.
+func get(ctx context.Context, dial dialer, host string, c deployer.Check) error {
+	match, err := regexp.Compile(c.Match)
+	if err != nil {
+		return err
+	}
+	page := "http://" + net.JoinHostPort(host, strconv.Itoa(c.Port)) + "/" + strings.TrimPrefix(c.Path, "/")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	if err != nil {
+		return err
+	}
+	req.Host = cmp.Or(c.Host, req.Host)
+	req.Header.Set("User-Agent", "batuta-check")
+	resp, err := plainClient(dial).Do(req)
+	if err != nil {
+		return reason(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode < 200 || resp.StatusCode > 399 {
+		return errors.New(resp.Status)
+	}
+	if c.Match == "" {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if err != nil {
+		return reason(err)
+	}
+	if !match.Match(body) {
+		return fmt.Errorf("%s, but the page does not match %s", resp.Status, c.Match)
+	}
+	return nil
+}
+
+// plainClient follows no redirect and keeps no connection.
+func plainClient(dial dialer) *http.Client {
+	return &http.Client{
+		Transport:     &http.Transport{DialContext: dial, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// reason leaves out of an error what the check itself says.
+func reason(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.New("no answer in time")
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok && !errors.Is(err, errElsewhere) {
+		return errno
+	}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}

@@ -1,0 +1,27 @@
+package docker_test
+
+import (
+	"strings"
+	"testing"
+
+	"batuta"
+	"batuta/deployer/docker"
+	"batuta/deployer/shiptest"
+	"batuta/internal/lab"
+)
+
+func TestShipKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	at := lab.Ships(t, 1)[0]
+	for name, endpoint := range map[string]string{"over TCP": at.TCP, "over a unix socket": at.Endpoint} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			shiptest.Run(t, func(t *testing.T) shiptest.Fixture {
+				have := busybox(t)
+				missing := batuta.Image{Repository: have.Repository, Digest: batuta.Digest("sha256:" + strings.Repeat("0", 64))}
+				ship := dial(t, at.Name, endpoint, docker.Options{Runtime: newRuntime(t)})
+				return shiptest.Fixture{Ship: ship, Name: at.Name, Image: have, Missing: missing}
+			})
+		})
+	}
+}

@@ -1,0 +1,83 @@
+package docker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/client"
+
+	"batuta"
+)
+
+// fault says what the ship did not do and gives the error its kind. One that
+// has a kind keeps it; one of a ctx that was cancelled gets none.
+func (s *Ship) fault(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	act := fmt.Sprintf("ship %s: %s", s.name, fmt.Sprintf(format, args...))
+	if _, known := errors.AsType[*batuta.Error](err); known || errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%s: %w", act, err)
+	}
+	e := &batuta.Error{Kind: kindOf(err), Message: act, Err: plain{err}}
+	switch {
+	case e.Kind == batuta.Unavailable:
+		e.Message = fmt.Sprintf("ship %s does not answer: %s", s.name, fmt.Sprintf(format, args...))
+	case strings.Contains(err.Error(), diskFull):
+		e.Kind, e.Hint = batuta.Conflict, "the ship's disk is full: free some space there, for example with docker system prune"
+	case strings.Contains(err.Error(), "port is already allocated"), strings.Contains(err.Error(), "address already in use"):
+		e.Kind, e.Hint = batuta.Conflict, "something else on the ship holds this host port"
+	}
+	return e
+}
+
+const diskFull = "no space left on device"
+
+// kindOf tells what the Engine, or the way to it, means by an error.
+func kindOf(err error) batuta.Kind {
+	_, network := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), client.IsErrConnectionFailed(err), network,
+		errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errdefs.IsUnavailable(err):
+		return batuta.Unavailable
+	case errdefs.IsNotFound(err):
+		return batuta.NotFound
+	case errdefs.IsConflict(err):
+		return batuta.Conflict
+	case errdefs.IsInvalidArgument(err):
+		return batuta.Invalid
+	case errdefs.IsUnauthorized(err), errdefs.IsPermissionDenied(err):
+		return batuta.Denied
+	}
+	return batuta.Internal
+}
+
+func kindOfStatus(status int) batuta.Kind {
+	switch status {
+	case http.StatusNotFound:
+		return batuta.NotFound
+	case http.StatusConflict:
+		return batuta.Conflict
+	case http.StatusBadRequest:
+		return batuta.Invalid
+	case http.StatusServiceUnavailable:
+		return batuta.Unavailable
+	}
+	return batuta.Internal
+}
+
+// plain is an error of the Engine without the words in front of it that every
+// one has.
+type plain struct{ error }
+
+func (p plain) Error() string {
+	return strings.TrimPrefix(p.error.Error(), "Error response from daemon: ")
+}
+
+func (p plain) Unwrap() error { return p.error }

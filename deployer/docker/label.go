@@ -1,0 +1,96 @@
+package docker
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+	"strings"
+
+	"github.com/docker/docker/api/types/filters"
+
+	"batuta"
+	"batuta/deployer"
+)
+
+// The labels of all that Batuta makes on a ship.
+const (
+	labelApp         = "batuta.app"
+	labelEnvironment = "batuta.environment"
+	labelService     = "batuta.service"
+	labelInstance    = "batuta.instance"
+	labelRelease     = "batuta.release"
+	labelConfig      = "batuta.config"
+	labelSpec        = "batuta.spec"  // deployer.Instance.Spec
+	labelImage       = "batuta.image" // repository@digest: Docker forgets it when the image's name goes
+	labelRole        = "batuta.role"  // of Batuta's own containers: probe
+)
+
+// scopeLabels mark what belongs to a scope: its networks and volumes.
+func scopeLabels(s deployer.Scope) map[string]string {
+	return map[string]string{labelApp: string(s.App), labelEnvironment: string(s.Environment)}
+}
+
+func instanceLabels(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) map[string]string {
+	labels := scopeLabels(s)
+	labels[labelService] = string(i.Service)
+	labels[labelInstance] = string(i.Name)
+	labels[labelRelease] = strconv.Itoa(int(r))
+	labels[labelConfig] = i.Config
+	labels[labelSpec] = i.Spec
+	labels[labelImage] = i.Image.String()
+	return labels
+}
+
+// inScope selects what has the scope's labels.
+func inScope(s deployer.Scope) filters.Args {
+	args := filters.NewArgs()
+	for key, value := range scopeLabels(s) {
+		args.Add("label", key+"="+value)
+	}
+	return args
+}
+
+// hasLabels tells whether what carries the labels have is marked by want.
+func hasLabels(have, want map[string]string) bool {
+	for key, value := range want {
+		if got, ok := have[key]; !ok || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+// imageOf reads repository@digest.
+func imageOf(reference string) batuta.Image {
+	repository, digest, _ := strings.Cut(reference, "@")
+	return batuta.Image{Repository: repository, Digest: batuta.Digest(digest)}
+}
+
+// names are two names that an object may get: one to read, and one for when
+// that is taken by another of ours, as app a-b with environment c and app a
+// with environment b-c would have one name.
+func names(readable string, identity ...string) [2]string {
+	sum := sha256.Sum256([]byte(strings.Join(identity, "\x00")))
+	return [2]string{readable, readable + "-" + hex.EncodeToString(sum[:4])}
+}
+
+func networkNames(s deployer.Scope) [2]string {
+	return names(joined("batuta", string(s.App), string(s.Environment)), string(s.App), string(s.Environment))
+}
+
+func containerNames(s deployer.Scope, i deployer.Instance) [2]string {
+	config := i.Config[:min(8, len(i.Config))]
+	return names(joined(string(s.App), string(s.Environment), string(i.Name), config),
+		string(s.App), string(s.Environment), string(i.Name), i.Config)
+}
+
+// joined leaves out what is empty: a deployment without a server has no app.
+func joined(parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, "-")
+}

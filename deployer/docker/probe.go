@@ -1,0 +1,160 @@
+package docker
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/docker/docker/api/types/container"
+
+	"batuta"
+	"batuta/deployer"
+)
+
+const defaultTimeout = 5 * time.Second // of one attempt, if the check has none
+
+// Probe makes one attempt at the check. That it did not pass is an error of
+// kind Unhealthy that says no more than why: connection refused.
+//
+// A tcp or http check connects to the container's own address from within the
+// ship: from the container's network namespace if the container is a process
+// of this machine, else from a probe container in the ship's network. The
+// server must not dial the address itself, which may well be that of another
+// container on another ship.
+//
+// What an exec check runs is not ended when ctx ends; Docker has no way to.
+func (s *Ship) Probe(ctx context.Context, id string, c deployer.Check) error {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.Timeout, defaultTimeout))
+	defer cancel()
+	switch c.Type {
+	case deployer.CheckExec:
+		return s.exec(ctx, id, c)
+	case deployer.CheckTCP, deployer.CheckHTTP:
+		return s.probe(ctx, id, c)
+	}
+	return &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%q is not a type of check", c.Type)}
+}
+
+func (s *Ship) probe(ctx context.Context, id string, c deployer.Check) error {
+	t, err := s.target(ctx, id)
+	if err != nil {
+		return s.fault(err, "check %.12s", id)
+	}
+	if s.origin.network == "unix" {
+		if err := probeInside(ctx, t, c); !errors.Is(err, errElsewhere) {
+			return err
+		}
+	}
+	return s.remote.probe(ctx, t, c)
+}
+
+// target is a running container as a check sees it.
+type target struct {
+	id   string
+	pid  int    // on the ship
+	host string // its own address in the ship's network
+}
+
+func (s *Ship) target(ctx context.Context, id string) (target, error) {
+	c, err := s.engine(ctx)
+	if err != nil {
+		return target{}, err
+	}
+	found, err := c.ContainerInspect(ctx, id)
+	switch {
+	case err != nil:
+		return target{}, err
+	case !found.State.Running || found.State.Restarting || found.State.Pid == 0:
+		return target{}, unhealthy("the container does not run: it is %s", found.State.Status)
+	}
+	t := target{id: found.ID, pid: found.State.Pid, host: addressOf(found)}
+	if t.host == "" {
+		return target{}, unhealthy("the container has no address")
+	}
+	return t, nil
+}
+
+// addressOf is a container's address in the network it was created in, or else
+// in the first that gives it one.
+func addressOf(c container.InspectResponse) string {
+	mode := c.HostConfig.NetworkMode
+	if mode.IsHost() {
+		return "127.0.0.1"
+	}
+	networks := c.NetworkSettings.Networks
+	keys := slices.Sorted(maps.Keys(networks))
+	slices.SortStableFunc(keys, func(a, b string) int {
+		own := func(key string) int {
+			if key == string(mode) || networks[key].NetworkID == string(mode) {
+				return 0
+			}
+			return 1
+		}
+		return own(a) - own(b)
+	})
+	for _, key := range keys {
+		if address := cmp.Or(networks[key].IPAddress, networks[key].GlobalIPv6Address); address != "" {
+			return address
+		}
+	}
+	return ""
+}
+
+// exec runs the check's command in the container.
+func (s *Ship) exec(ctx context.Context, id string, c deployer.Check) error {
+	code, printed, err := s.run(ctx, id, c.Command)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return unhealthy("it did not end in time")
+	case err != nil:
+		return s.fault(err, "check %.12s", id)
+	case code != 0 && len(printed) > 0:
+		return unhealthy("exited %d: %s", code, strings.Join(printed, "\n"))
+	case code != 0:
+		return unhealthy("exited %d", code)
+	}
+	return nil
+}
+
+// execLines is how much is told of what a check's command printed.
+const execLines = 5
+
+func (s *Ship) run(ctx context.Context, id string, command []string) (code int, printed []string, err error) {
+	c, err := s.engine(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	made, err := c.ContainerExecCreate(ctx, id, container.ExecOptions{Cmd: command, AttachStdout: true, AttachStderr: true})
+	if err != nil {
+		return 0, nil, err
+	}
+	output, err := s.stream(ctx, "/exec/"+made.ID+"/start", container.ExecStartOptions{}, false)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer output.Close()
+	t := &tail{keep: execLines}
+	if err := t.read(output); err != nil {
+		return 0, nil, err
+	}
+	for {
+		found, err := c.ContainerExecInspect(ctx, made.ID)
+		if err != nil || !found.Running {
+			return found.ExitCode, t.lines, err
+		}
+		if err := pause(ctx, execPause); err != nil { // its output ends before the Engine knows of its end
+			return 0, nil, err
+		}
+	}
+}
+
+const execPause = 10 * time.Millisecond
+
+func unhealthy(format string, args ...any) error {
+	return &batuta.Error{Kind: batuta.Unhealthy, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,96 @@
+package docker
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/docker/docker/api/types/container"
+
+	"batuta/deployer"
+)
+
+// Start starts a created or stopped container; one that runs is no error.
+func (s *Ship) Start(ctx context.Context, id string) error {
+	c, err := s.engine(ctx)
+	if err == nil {
+		err = c.ContainerStart(ctx, id, container.StartOptions{})
+	}
+	return s.fault(err, "start %.12s", id)
+}
+
+// Stop ends the container with the signal that its image asks for, which is
+// SIGTERM unless the image says otherwise; after the timeout, which is rounded
+// up to full seconds, with SIGKILL. One that does not run, or is gone, is no
+// error.
+func (s *Ship) Stop(ctx context.Context, id string, timeout time.Duration) error {
+	c, err := s.engine(ctx)
+	if err == nil {
+		err = c.ContainerStop(ctx, id, container.StopOptions{Timeout: new(seconds(timeout))})
+	}
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return s.fault(err, "stop %.12s", id)
+}
+
+// Remove deletes the container, running or not, with its anonymous volumes.
+// One that is gone is no error.
+func (s *Ship) Remove(ctx context.Context, id string) error {
+	return s.fault(s.remove(ctx, id), "remove %.12s", id)
+}
+
+func (s *Ship) remove(ctx context.Context, id string) error {
+	c, err := s.engine(ctx)
+	if err != nil {
+		return err
+	}
+	err = c.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+	if errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress") {
+		_, err = s.wait(ctx, id, container.WaitConditionRemoved)
+	}
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return err
+}
+
+// Wait returns when the container does not run (any more). One that its
+// restart policy is about to start again has ended, too.
+func (s *Ship) Wait(ctx context.Context, id string) (deployer.Exit, error) {
+	exit, err := s.exit(ctx, id)
+	return exit, s.fault(err, "wait for %.12s", id)
+}
+
+func (s *Ship) exit(ctx context.Context, id string) (deployer.Exit, error) {
+	code, err := s.wait(ctx, id, container.WaitConditionNotRunning)
+	if err != nil {
+		return deployer.Exit{}, err
+	}
+	exit := deployer.Exit{Code: code}
+	found, err := s.client.ContainerInspect(ctx, id)
+	switch {
+	case errdefs.IsNotFound(err): // it was removed
+		return exit, nil
+	case err != nil:
+		return deployer.Exit{}, err
+	}
+	exit.OOMKilled, exit.Error = found.State.OOMKilled, found.State.Error
+	return exit, nil
+}
+
+// wait gives the exit code of a container that meets the condition.
+func (s *Ship) wait(ctx context.Context, id string, condition container.WaitCondition) (int, error) {
+	c, err := s.engine(ctx)
+	if err != nil {
+		return 0, err
+	}
+	answer, failure := c.ContainerWait(ctx, id, condition) // one of the two always comes, by ctx at the latest
+	select {
+	case ended := <-answer:
+		return int(ended.StatusCode), nil
+	case err := <-failure:
+		return 0, err
+	}
+}

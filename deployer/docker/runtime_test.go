@@ -1,0 +1,110 @@
+package docker_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+
+	"batuta/deployer/docker"
+)
+
+// image is a runtime image: testdata/probe and nothing else, as docker load
+// reads it.
+type image struct {
+	name string
+	tar  []byte
+}
+
+var _ docker.Runtime = image{}
+
+func (i image) Name(context.Context) (string, error) { return i.name, nil }
+
+func (i image) Save(_ context.Context, w io.Writer) error {
+	_, err := w.Write(i.tar)
+	return err
+}
+
+var buildRuntime = sync.OnceValues(func() (image, error) {
+	dir, err := os.MkdirTemp("", "batuta-probe-")
+	if err != nil {
+		return image{}, err
+	}
+	defer os.RemoveAll(dir)
+	program := filepath.Join(dir, "probe")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./testdata/probe")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return image{}, errors.Join(err, errors.New(string(out)))
+	}
+	binary, err := os.ReadFile(program)
+	if err != nil {
+		return image{}, err
+	}
+	return pack(binary)
+})
+
+func newRuntime(t *testing.T) image {
+	t.Helper()
+	i, err := buildRuntime()
+	must(t, err)
+	return i
+}
+
+// pack makes an image of a binary.
+func pack(binary []byte) (image, error) {
+	layer, err := archive(file{"probe", binary})
+	if err != nil {
+		return image{}, err
+	}
+	config, err := json.Marshal(map[string]any{
+		"os": "linux", "architecture": runtime.GOARCH,
+		"config": map[string]any{"Entrypoint": []string{"/probe"}},
+		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + sum(layer)}},
+	})
+	if err != nil {
+		return image{}, err
+	}
+	name := "batuta-test/probe:" + sum(binary)[:12]
+	manifest, err := json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": []string{name}, "Layers": []string{"layer.tar"}}})
+	if err != nil {
+		return image{}, err
+	}
+	all, err := archive(file{"manifest.json", manifest}, file{"config.json", config}, file{"layer.tar", layer})
+	return image{name: name, tar: all}, err
+}
+
+type file struct {
+	name string
+	data []byte
+}
+
+func archive(files ...file) ([]byte, error) {
+	var out bytes.Buffer
+	w := tar.NewWriter(&out)
+	for _, f := range files {
+		if err := w.WriteHeader(&tar.Header{Name: f.name, Mode: 0o755, Size: int64(len(f.data))}); err != nil {
+			return nil, err
+		}
+		if _, err := w.Write(f.data); err != nil {
+			return nil, err
+		}
+	}
+	err := w.Close()
+	return out.Bytes(), err
+}
+
+func sum(data []byte) string {
+	s := sha256.Sum256(data)
+	return hex.EncodeToString(s[:])
+}
