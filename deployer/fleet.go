@@ -116,22 +116,38 @@ func (f *Fleet) Status(ctx context.Context, s Scope) ([]batuta.ContainerState, m
 	return out, have.Unreachable
 }
 
-// Down stops and removes everything of the scope on all ships at once, and
-// reports the ships where that did not succeed.
+// Down stops and removes everything of the scope on all ships at once, its
+// volumes aside, and reports the ships where that did not succeed.
 func (f *Fleet) Down(ctx context.Context, s Scope) error {
-	have := f.Observe(ctx, s)
-	errs := make([]error, len(have.Containers))
+	names := slices.Sorted(maps.Keys(f.ships))
+	errs := make([]error, len(names))
 	var all sync.WaitGroup
-	for n, c := range have.Containers {
-		all.Go(func() { errs[n] = f.discard(ctx, c) })
+	for n, name := range names {
+		all.Go(func() { errs[n] = f.clear(ctx, name, s) })
 	}
 	all.Wait()
-	for _, ship := range slices.Sorted(maps.Keys(have.Unreachable)) {
-		errs = append(errs, unavailable(ship, have.Unreachable[ship]))
-	}
 	return errors.Join(errs...)
 }
 
-func unavailable(ship batuta.ShipName, why string) error {
-	return &batuta.Error{Kind: batuta.Unavailable, Message: fmt.Sprintf("ship %s does not answer: %s", ship, why)}
+// clear removes everything of the scope on one ship.
+func (f *Fleet) clear(ctx context.Context, name batuta.ShipName, s Scope) error {
+	ship := f.ships[name]
+	containers, err := f.ask(ctx, ship, s)
+	if err != nil {
+		return unavailable(name, err)
+	}
+	errs := make([]error, len(containers))
+	var all sync.WaitGroup
+	for n, c := range containers {
+		all.Go(func() { errs[n] = f.discard(ctx, c) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return f.act(ctx, 0, func(ctx context.Context) error { return ship.RemoveNetwork(ctx, s) })
+}
+
+func unavailable(ship batuta.ShipName, why error) error {
+	return &batuta.Error{Kind: batuta.Unavailable, Message: fmt.Sprintf("ship %s does not answer", ship), Err: why}
 }

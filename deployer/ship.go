@@ -151,6 +151,10 @@ type (
 		// Remove deletes it, running or not, with its anonymous volumes. One
 		// that is gone is no error.
 		Remove(ctx context.Context, id string) error
+		// RemoveNetwork deletes the scope's network, which Create makes. One
+		// that is gone is no error; one that a container of the scope still
+		// needs stays, and is none either.
+		RemoveNetwork(ctx context.Context, s Scope) error
 	}
 
 	// Prober looks into a container.

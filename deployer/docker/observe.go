@@ -75,7 +75,7 @@ func (s *Ship) look(ctx context.Context, l container.Summary) (*deployer.Contain
 	if err != nil {
 		return nil, err
 	}
-	out.State, out.ExitCode = found.State.Status, found.State.ExitCode
+	out.State, out.ExitCode, out.Restarts = found.State.Status, found.State.ExitCode, found.RestartCount
 	out.Created, _ = time.Parse(time.RFC3339Nano, found.Created)
 	out.Started, _ = time.Parse(time.RFC3339Nano, found.State.StartedAt)
 	out.Ports = publishedPorts(found.HostConfig.PortBindings)

@@ -96,6 +96,22 @@ func crash(t *testing.T, b *bench) {
 	}
 }
 
+func restarts(t *testing.T, b *bench) {
+	id := b.run(t, b.instance("a", quits(), func(i *deployer.Instance) { i.Restart = "unless-stopped" }))
+	eventually(t, "the restart is counted", func() error {
+		if c := b.only(t); c.Restarts == 0 {
+			return errors.New("no restart of a container that crashes")
+		}
+		return nil
+	})
+	if err := b.Ship.Stop(t.Context(), id, 0); err != nil {
+		t.Fatal(err)
+	}
+	if c := b.only(t); c.State != "exited" {
+		t.Errorf("it crashed on after it was stopped: %+v", c)
+	}
+}
+
 func stops(t *testing.T, b *bench) {
 	id := b.run(t, b.instance("a", polite()))
 	eventually(t, "the trap is set", func() error {

@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(*testing.T) Fixture) {
 		"two configurations side by side":       sideBySide,
 		"scopes are apart":                      scopes,
 		"a crash ends the wait":                 crash,
+		"a restart is counted":                  restarts,
 		"stop is polite, then firm":             stops,
 		"checks":                                checks,
 		"environment reaches the container":     environment,
@@ -71,6 +72,9 @@ func newBench(t *testing.T, f Fixture) *bench {
 			if err := f.Ship.Remove(ctx, c.ID); err != nil {
 				t.Errorf("remove %s: %v", c.Name, err)
 			}
+		}
+		if err := f.Ship.RemoveNetwork(ctx, b.scope); err != nil {
+			t.Error(err)
 		}
 	})
 	if err := f.Ship.Pull(t.Context(), f.Image); err != nil {

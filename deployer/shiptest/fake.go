@@ -236,6 +236,11 @@ func (f *Fake) Remove(ctx context.Context, id string) error {
 	})
 }
 
+// RemoveNetwork does nothing: the fake has no networks.
+func (f *Fake) RemoveNetwork(ctx context.Context, _ deployer.Scope) error {
+	return f.call(ctx, Call{Method: "RemoveNetwork"}, func() error { return nil })
+}
+
 // Probe makes one attempt at a check.
 func (f *Fake) Probe(ctx context.Context, id string, c deployer.Check) error {
 	return f.call(ctx, Call{Method: "Probe", Instance: f.instance(id)}, func() error {
