@@ -1,12 +1,14 @@
 package builder_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"batuta"
 	"batuta/builder"
@@ -181,4 +183,30 @@ func TestRequestIsRefused(t *testing.T) {
 			buildFails(t, b, r, batuta.Invalid)
 		})
 	}
+}
+
+func TestBuildsSideBySide(t *testing.T) {
+	onEach(t, func(t *testing.T, b bench) {
+		built := b.builder(t)
+		var group errgroup.Group
+		for i := range 8 {
+			r := b.request(t, builder.Recipe{}, map[string]string{"Dockerfile": "FROM busybox\nCOPY page /\nRUN cat /page\n"})
+			text := string(r.Revision)
+			must(t, os.WriteFile(filepath.Join(r.Source, "page"), []byte(text+"\n"), 0o644))
+			if i%2 == 1 { // of one app
+				r.App = "shared"
+			}
+			group.Go(func() error {
+				var log output
+				if _, err := built.Build(t.Context(), r, &log); err != nil {
+					return err
+				}
+				if !strings.Contains(log.String(), " "+text+"\n") {
+					return fmt.Errorf("%s is not in its log:\n%s", text, log.String())
+				}
+				return nil
+			})
+		}
+		must(t, group.Wait())
+	})
 }

@@ -18,8 +18,15 @@ type credentials struct {
 // Register offers the service on a session.
 func (c credentials) Register(s *grpc.Server) { auth.RegisterAuthServer(s, c) }
 
+// dockerHub is the host that a daemon says when it means docker.io.
+const dockerHub = "registry-1.docker.io"
+
 // Credentials gives the login for one registry.
 func (c credentials) Credentials(_ context.Context, r *auth.CredentialsRequest) (*auth.CredentialsResponse, error) {
-	l := c.login(r.Host)
+	host := r.Host
+	if host == dockerHub {
+		host = "docker.io"
+	}
+	l := c.login(host)
 	return &auth.CredentialsResponse{Username: l.User, Secret: l.Password}, nil
 }

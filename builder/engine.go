@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/api/types/registry"
@@ -32,12 +33,19 @@ func newEngine(address string, c Config) (*engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to Docker: %w", err)
 	}
+	upgrade := func(ctx context.Context, path, protocol string, meta map[string][]string) (net.Conn, error) {
+		conn, err := d.DialHijack(ctx, path, protocol, meta)
+		if err != nil {
+			return nil, unavailable(err, "connect to Docker")
+		}
+		return conn, nil
+	}
 	bk, err := connect("",
 		client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			return d.DialHijack(ctx, "/grpc", "h2c", nil)
+			return upgrade(ctx, "/grpc", "h2c", nil)
 		}),
-		client.WithSessionDialer(func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
-			return d.DialHijack(ctx, "/session", proto, meta)
+		client.WithSessionDialer(func(ctx context.Context, protocol string, meta map[string][]string) (net.Conn, error) {
+			return upgrade(ctx, "/session", protocol, meta)
 		}))
 	if err != nil {
 		return nil, err
@@ -100,8 +108,8 @@ func readPush(r io.Reader, p *progress) (digest string, err error) {
 			return "", errors.New(m.Error)
 		case m.Aux.Digest != "":
 			digest = m.Aux.Digest
-		case m.Status == "Pushed":
-			p.line("layer %s pushed", m.ID)
+		case m.Status == "Pushed", strings.HasPrefix(m.Status, "Retrying in 1 "):
+			p.line("layer %s: %s", m.ID, strings.ToLower(m.Status))
 		}
 	}
 	if digest == "" {

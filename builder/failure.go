@@ -28,7 +28,7 @@ func explain(ctx context.Context, r Request, err error, p *progress) error {
 	case code == codes.ResourceExhausted || diskFull(err, failed):
 		return &batuta.Error{Kind: batuta.Unavailable, Message: failed.title() + ": the disk is full", Err: err,
 			Hint: "free space where BuildKit and the registry keep their data"}
-	case code == codes.Unavailable:
+	case code == codes.Unavailable || errors.Is(err, batuta.Unavailable):
 		return unavailable(err, "BuildKit does not answer")
 	case code == codes.Internal:
 		return &batuta.Error{Kind: batuta.Internal, Message: "BuildKit broke", Err: err}
@@ -62,8 +62,9 @@ func faulty(r Request, err error, failed *step) error {
 
 // registryError is the answer of a registry, or that there was none.
 func registryError(err error, act string, otherwise batuta.Kind) error {
-	e := &batuta.Error{Kind: otherwise, Message: act, Err: err}
-	if refused.MatchString(err.Error()) {
+	text := plain(err.Error())
+	e := &batuta.Error{Kind: otherwise, Message: act, Err: errors.New(text)}
+	if refused.MatchString(text) {
 		e.Kind, e.Hint = batuta.Denied, "check the credentials for this registry"
 	}
 	return e
@@ -89,7 +90,7 @@ func diskFull(err error, failed *step) bool {
 var (
 	refused  = regexp.MustCompile(`(?i)\b40[13]\b|unauthorized|forbidden|denied|authorization failed|no basic auth credentials`)
 	exitCode = regexp.MustCompile(`exit code: (\d+)$`)
-	noise    = regexp.MustCompile(`^(failed to solve( with frontend \S+)?|failed to create LLB definition|failed to compute cache key|failed to calculate checksum of ref \S+|dockerfile parse error (on )?line \d+): `)
+	noise    = regexp.MustCompile(`^(failed to solve( with frontend \S+)?|failed to create LLB definition|failed to compute cache key|failed to push \S+|failed to calculate checksum of ref \S+|dockerfile parse error (on )?line \d+): `)
 	position = regexp.MustCompile(`^(?:failed to [^:]+: )*dockerfile parse error (?:on )?line (\d+): `)
 )
 

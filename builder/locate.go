@@ -50,5 +50,7 @@ func findInstruction(r Request, name string) int {
 // names tells whether a reference as people write it names an image that the
 // daemon calls by its full name.
 func names(written, full string) bool {
-	return written == full || strings.HasSuffix(full, "/"+written) || strings.HasSuffix(full, "/"+written+":latest")
+	full = strings.TrimSuffix(full, ":latest")
+	written = strings.TrimSuffix(written, ":latest")
+	return written == full || strings.HasSuffix(full, "/"+written)
 }

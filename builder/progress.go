@@ -174,14 +174,19 @@ func (p *progress) outputLine(st *step, line []byte) {
 	p.print(st, string(line))
 }
 
-// failed is the step that failed; nil if none did.
+// failed is the first step that failed; nil if none did. Steps that ran
+// beside it were cancelled.
 func (p *progress) failed() *step {
+	var first *step
 	for _, st := range p.steps {
-		if st.failure != "" && !strings.HasSuffix(st.failure, "context canceled") {
-			return st
+		if st.failure == "" || strings.HasSuffix(st.failure, "context canceled") {
+			continue
+		}
+		if first == nil || st.number < first.number {
+			first = st
 		}
 	}
-	return nil
+	return first
 }
 
 // title is the step's name without its number in the stage: the instruction.
