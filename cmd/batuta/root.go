@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"batuta"
 )
@@ -17,15 +19,24 @@ func (p *program) root() *cobra.Command {
 		Long: "Batuta builds what is pushed and puts it on your hosts, and promotes the very same bytes to production.\n\n" +
 			"Which server is asked, and as whom: BATUTA_URL and BATUTA_TOKEN, or url and token in\n" +
 			"$XDG_CONFIG_HOME/batuta/config.yml (~/.config/batuta/config.yml).\n\n" + exitCodes,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		PersistentPreRun:  func(*cobra.Command, []string) { p.started = true },
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		Args:             cobra.ArbitraryArgs,
+		TraverseChildren: true, // -f may stand before the command
+		SilenceUsage:     true,
+		SilenceErrors:    true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if p.flags.file != "" && cmd.Annotations["file"] == "" {
+				return errNeedsServer
+			}
+			p.started = true
+			return nil
+		},
+		RunE: unknown,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &batuta.Error{Kind: batuta.Invalid, Message: err.Error(), Hint: fmt.Sprintf("`%s --help` lists the flags", cmd.CommandPath())}
 	})
 	root.PersistentFlags().StringVar(&p.flags.url, "url", "", "the server to ask (default $BATUTA_URL)")
+	p.fileFlag(root.Flags())
 	root.AddCommand(
 		p.runCommand(),
 		p.runsCommand(),
@@ -40,9 +51,30 @@ func (p *program) root() *cobra.Command {
 		p.deployCommand(),
 		p.auditCommand(),
 		p.validateCommand(),
+		p.serveCommand(),
+		p.demoCommand(),
 		p.versionCommand(),
+		p.filesCommand(),
+		p.probeCommand(),
 	)
 	return root
+}
+
+// unknown is what becomes of a command line that names no command.
+func unknown(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	hint := "`batuta --help` lists the commands"
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("unknown command %q", args[0]), Hint: hint}
+}
+
+// fileFlag adds -f. It is no flag of all commands, as logs has another one.
+func (p *program) fileFlag(flags *pflag.FlagSet) {
+	flags.StringVarP(&p.flags.file, "file", "f", "", "an environment document to plan, deploy or show without a server")
 }
 
 // arguments wants between least and most of them.

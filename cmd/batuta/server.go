@@ -144,7 +144,7 @@ func (s *server) openShips(_ context.Context, p parts) error {
 	for name, ship := range s.config.Ships {
 		d, err := docker.Dial(name, ship.Endpoint, docker.Options{
 			Auth:    func(host string) (string, string, bool) { return s.login(host, s.robots.ship) },
-			Runtime: runtime.open,
+			Runtime: runtimeImage{p.binary},
 		})
 		if err != nil {
 			return err

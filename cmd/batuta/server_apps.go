@@ -5,14 +5,13 @@ import (
 	"context"
 	"io"
 	"net/url"
-	"os"
 	"path"
 	"strings"
-	"sync"
 
 	"batuta"
 	"batuta/builder"
 	"batuta/deployer"
+	"batuta/deployer/docker"
 	"batuta/internal/config"
 	"batuta/internal/gitsource"
 	"batuta/internal/registry"
@@ -96,23 +95,26 @@ func host(address string) string {
 	return u.Host
 }
 
-// runtimeImage is Batuta's own image, for the ships: made once, when the first
-// ship asks for it.
-type runtimeImage struct {
-	binary string
-	once   *sync.Once
+// runtimeImage is Batuta's own image, for the ships that need it.
+type runtimeImage struct{ binary string }
+
+var _ docker.Runtime = runtimeImage{}
+
+// Name is a tag made of the image's content.
+func (r runtimeImage) Name(context.Context) (string, error) {
+	id, err := builder.RuntimeTarball(r.binary, "", io.Discard)
+	if err != nil {
+		return "", err
+	}
+	return "batuta/runtime:" + batuta.Digest(id).Short(), nil
 }
 
-// runtimeTag names Batuta's own image on the ships.
-const runtimeTag = "batuta/runtime:"
-
-func (r runtimeImage) open(context.Context) (string, io.ReadCloser, error) {
-	reader, writer := io.Pipe()
-	id, err := "", error(nil)
-	_ = os.Stdout
-	go func() {
-		_, err := builder.RuntimeTarball(r.binary, runtimeTag+version, writer)
-		writer.CloseWithError(err)
-	}()
-	return id, reader, err
+// Save writes the image under its name.
+func (r runtimeImage) Save(ctx context.Context, w io.Writer) error {
+	name, err := r.Name(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = builder.RuntimeTarball(r.binary, name, w)
+	return err
 }

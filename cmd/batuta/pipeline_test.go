@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"batuta"
+	"batuta/builder"
+	"batuta/deployer"
+	"batuta/deployer/shiptest"
+	"batuta/internal/gitsource"
+	"batuta/internal/lab"
+	"batuta/internal/store"
+	"batuta/pipeline"
+)
+
+// The tests of this file run the pipeline on its real store, with sources,
+// builds and ships in memory: what a run does, in every order of events. The
+// real ones follow in chain_test.go.
+
+const testApp = batuta.AppName("shop")
+
+// works is a pipeline and the world around it.
+type works struct {
+	*pipeline.Pipeline
+	store *store.DB
+	logs  *pipeline.FileLogs
+	world *world
+}
+
+// world outlives a server: what is outside it.
+type world struct {
+	dir   string
+	ships map[batuta.ShipName]*shiptest.Fake
+
+	mu      sync.Mutex
+	files   map[string]string // of every revision
+	fetches int
+	builds  []batuta.Revision
+	onFetch func(context.Context) error
+	onBuild func(context.Context, builder.Request) error
+}
+
+const (
+	recipe = `
+app: shop
+images: {web: {dockerfile: Dockerfile, secrets: [npm]}}
+on: {push: {branches: [main, "release/*"]}}
+promote: [qa, production]
+`
+	qaDocument = `
+batuta: 1
+services:
+  web: {build: web, count: 1, on: {role: qa}, ports: {http: 8080}, env: {KEY: "${secret:npm}"}}
+`
+	productionDocument = `
+batuta: 1
+services:
+  web: {build: web, count: 2, on: {role: production}, ports: {http: 8080}}
+`
+	npmSecret = "npm-secret-token"
+)
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{dir: t.TempDir(), ships: map[batuta.ShipName]*shiptest.Fake{}, files: map[string]string{
+		"batuta.yml": recipe, "environments/qa.yml": qaDocument, "environments/production.yml": productionDocument,
+	}}
+	for _, name := range []batuta.ShipName{"a", "b", "c"} {
+		w.ships[name] = shiptest.New(name)
+	}
+	return w
+}
+
+// Fetch writes the files of the world.
+func (w *world) Fetch(ctx context.Context, _ gitsource.Repository, ref string, rev batuta.Revision, dir string) (gitsource.Tree, error) {
+	w.mu.Lock()
+	w.fetches++
+	hook, files := w.onFetch, w.files
+	w.mu.Unlock()
+	if hook != nil {
+		if err := hook(ctx); err != nil {
+			return gitsource.Tree{}, err
+		}
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+			return gitsource.Tree{}, err
+		}
+	}
+	if rev == "" {
+		rev = revision(ref)
+	}
+	return gitsource.Tree{Dir: dir, Revision: rev, Message: "commit of " + ref}, nil
+}
+
+// Build makes an image whose digest tells the revision.
+func (w *world) Build(ctx context.Context, r builder.Request, log io.Writer) (batuta.Image, error) {
+	w.mu.Lock()
+	w.builds = append(w.builds, r.Revision)
+	hook := w.onBuild
+	w.mu.Unlock()
+	fmt.Fprintf(log, "building with %s\n", r.Secrets["npm"])
+	if hook != nil {
+		if err := hook(ctx, r); err != nil {
+			return batuta.Image{}, err
+		}
+	}
+	return batuta.Image{Repository: r.Repository, Digest: batuta.Digest("sha256:" + strings.Repeat("0", 24) + string(r.Revision))}, ctx.Err()
+}
+
+// Pin is not needed by the documents here.
+func (w *world) Pin(_ context.Context, reference string) (batuta.Image, error) {
+	return batuta.Image{}, &batuta.Error{Kind: batuta.NotFound, Message: "no image " + reference}
+}
+
+func (w *world) built() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.builds)
+}
+
+// revision is a commit hash made of a word.
+func revision(word string) batuta.Revision {
+	return batuta.Revision(fmt.Sprintf("%040x", fmt.Sprintf("%.20s", word))[:40])
+}
+
+// open starts a server's worth of pipeline on the world's database.
+func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *works {
+	t.Helper()
+	db, err := store.Open(t.Context(), w.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logs, err := pipeline.NewFileLogs(filepath.Join(w.dir, "logs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ships, infos := map[batuta.ShipName]deployer.Ship{}, map[string][]deployer.ShipInfo{}
+	for name, ship := range w.ships {
+		ships[name] = ship
+		role := map[batuta.ShipName]string{"a": "qa"}[name]
+		if role == "" {
+			role = "production"
+		}
+		infos[role] = append(infos[role], deployer.ShipInfo{Name: name, Address: string(name) + ".example.edu", Labels: map[string]string{"role": role}})
+	}
+	kept := pipeline.Store(db)
+	if wrap != nil {
+		kept = wrap(kept)
+	}
+	p := pipeline.New(pipeline.Config{
+		Apps: map[batuta.AppName]pipeline.App{testApp: {
+			Name: testApp, Images: "registry.example.edu/shop", Secrets: map[string]string{"npm": npmSecret},
+			Grants: map[batuta.EnvironmentName]pipeline.Grant{
+				"qa": {Ships: infos["qa"]}, "production": {Ships: infos["production"]},
+			},
+		}},
+		Store: kept, Source: w, Builder: w, Pinner: w, Fleet: deployer.New(ships, deployer.Options{Settle: time.Millisecond, SettleBlindly: time.Millisecond}),
+		Logs: logs, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Dir: filepath.Join(w.dir, "runs"), Key: []byte("key"),
+		AtOnce: 4, Retries: 2, Backoff: time.Millisecond,
+	})
+	return &works{p, db, logs, w}
+}
+
+// work lets the pipeline work until the returned function is called, which
+// waits for it.
+func (s *works) work(t *testing.T) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); s.Work(ctx) }()
+	stop = sync.OnceFunc(func() { cancel(); <-done; _ = s.store.Close() })
+	t.Cleanup(stop)
+	return stop
+}
+
+func (w *world) start(t *testing.T) *works {
+	t.Helper()
+	s := w.open(t, nil)
+	s.work(t)
+	return s
+}
+
+func (s *works) push(t *testing.T, word string) batuta.RunID {
+	t.Helper()
+	return s.deliver(t, batuta.Push{App: testApp, Forge: "gitea", Delivery: word, Ref: "refs/heads/main", Revision: revision(word), Sender: "ana", Received: time.Now()})
+}
+
+func (s *works) deliver(t *testing.T, p batuta.Push) batuta.RunID {
+	t.Helper()
+	r, err := s.Deliver(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Run
+}
+
+// ended waits for a run to end and gives it.
+func (s *works) ended(t *testing.T, id batuta.RunID) batuta.Run {
+	t.Helper()
+	var run batuta.Run
+	lab.Wait(t, 20*time.Second, func() (err error) {
+		if run, err = s.store.Run(t.Context(), id); err == nil && !run.Status.Ended() {
+			err = fmt.Errorf("run %d is %s", id, run.Status)
+		}
+		return err
+	})
+	return run
+}
+
+func (s *works) succeeds(t *testing.T, id batuta.RunID) batuta.Run {
+	t.Helper()
+	run := s.ended(t, id)
+	if run.Status != batuta.RunSucceeded {
+		t.Fatalf("run %d: %s: %s", id, run.Status, run.Error)
+	}
+	return run
+}
+
+func (s *works) fails(t *testing.T, id batuta.RunID, why string) batuta.Run {
+	t.Helper()
+	run := s.ended(t, id)
+	if run.Status != batuta.RunFailed || !strings.Contains(run.Error, why) {
+		t.Fatalf("run %d: %s: %s; want it to fail with %q", id, run.Status, run.Error, why)
+	}
+	return run
+}
+
+func (s *works) order(t *testing.T, o pipeline.Order) batuta.RunID {
+	t.Helper()
+	o.App, o.By = testApp, "ana"
+	id, err := s.Order(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// running lists what runs of an environment, as instance@ship=revision.
+func (w *world) running(env batuta.EnvironmentName) []string {
+	var list []string
+	for _, ship := range []batuta.ShipName{"a", "b", "c"} {
+		for _, c := range w.ships[ship].All() {
+			if c.Scope.Environment == env {
+				list = append(list, fmt.Sprintf("%s@%s=%s:%s", c.Instance, ship, strings.TrimLeft(string(c.Image.Digest), "sha256:0"), c.State))
+			}
+		}
+	}
+	return list
+}
+
+func (s *works) log(t *testing.T, id batuta.RunID) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := s.logs.Follow(t.Context(), id, 0, func() bool { return true }, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func want(t *testing.T, got []string, words ...string) {
+	t.Helper()
+	if len(got) != len(words) {
+		t.Fatalf("got %q, want %q", got, words)
+	}
+	for i, word := range words {
+		place, rev, _ := strings.Cut(word, "=")
+		hash := strings.TrimLeft(string(revision(rev)), "0")
+		if got[i] != place+"="+hash+":running" {
+			t.Fatalf("got %q, want %q (%s is %s)", got, words, rev, hash)
+		}
+	}
+}
