@@ -22,7 +22,14 @@ const (
 	labelConfig      = "batuta.config"
 	labelSpec        = "batuta.spec"  // deployer.Instance.Spec
 	labelImage       = "batuta.image" // repository@digest: Docker forgets it when the image's name goes
-	labelRole        = "batuta.role"  // of Batuta's own containers: probe
+	labelPool        = "batuta.pool"  // of a network: the range that its addresses are from
+	labelRole        = "batuta.role"  // of what Batuta makes for itself: probe, pool
+)
+
+// The values of the label batuta.role.
+const (
+	roleProbe = "probe"
+	rolePool  = "pool"
 )
 
 // scopeLabels mark what belongs to a scope: its networks and volumes.

@@ -3,7 +3,6 @@ package docker
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 
-	"batuta"
 	"batuta/deployer"
 )
 
@@ -48,25 +46,40 @@ func (s *Ship) findNetworks(ctx context.Context, scope deployer.Scope) ([]networ
 	return found, err
 }
 
+// makeNetwork makes one network after the other, so that they do not compete
+// for addresses. Those of another server may have been quicker.
 func (s *Ship) makeNetwork(ctx context.Context, scope deployer.Scope) (string, error) {
+	if err := s.making.Acquire(ctx, 1); err != nil {
+		return "", err
+	}
+	defer s.making.Release(1)
+	for {
+		addresses, err := s.freeSubnet(ctx)
+		if err != nil {
+			return "", err
+		}
+		id, err := s.makeNetworkOf(ctx, scope, addresses)
+		if err == nil || !strings.Contains(err.Error(), "overlaps") {
+			return id, err
+		}
+	}
+}
+
+func (s *Ship) makeNetworkOf(ctx context.Context, scope deployer.Scope, addresses subnet) (string, error) {
+	labels := scopeLabels(scope)
+	labels[labelPool] = addresses.pool.String()
 	var err error
 	for _, name := range networkNames(scope) {
 		var made network.CreateResponse
-		made, err = s.client.NetworkCreate(ctx, name, network.CreateOptions{Driver: "bridge", Labels: scopeLabels(scope)})
-		if err == nil {
-			return made.ID, nil
-		}
+		made, err = s.client.NetworkCreate(ctx, name, network.CreateOptions{
+			Driver: "bridge", Labels: labels,
+			IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: addresses.prefix.String()}}},
+		})
 		if !errdefs.IsConflict(err) {
-			break
+			return made.ID, err
 		}
 	}
-	if strings.Contains(err.Error(), "non-overlapping") {
-		return "", &batuta.Error{
-			Kind: batuta.Conflict, Message: "the ship has no addresses left for another network", Err: plain{err},
-			Hint: `give its Docker more "default-address-pools" in /etc/docker/daemon.json, or remove networks that nothing uses`,
-		}
-	}
-	return "", fmt.Errorf("make network %s: %w", networkNames(scope)[0], err)
+	return "", err
 }
 
 // RemoveNetwork removes the scope's network. One that is not there is no

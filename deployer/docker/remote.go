@@ -31,7 +31,6 @@ type Runtime interface {
 }
 
 const (
-	roleProbe    = "probe"
 	startTimeout = time.Minute     // of a probe container, its image loaded
 	undoTimeout  = 5 * time.Second // for taking back one that did not start
 )

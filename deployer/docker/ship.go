@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/client"
+	"golang.org/x/sync/semaphore"
 
 	"batuta"
 	"batuta/deployer"
@@ -49,6 +50,7 @@ type Ship struct {
 	auth       func(registry string) (user, password string, ok bool)
 
 	networks flights[string]
+	making   *semaphore.Weighted // of one: who makes a network
 	pulls    flights[struct{}]
 	remote   *remote
 }
@@ -70,7 +72,7 @@ func Dial(name batuta.ShipName, endpoint string, o Options) (*Ship, error) {
 		return nil, &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("ship %s", name), Err: err}
 	}
 	at.direct(transport) // the client has set the environment's HTTP proxy
-	s := &Ship{name: name, client: c, transport: transport, origin: at, auth: o.Auth}
+	s := &Ship{name: name, client: c, transport: transport, origin: at, auth: o.Auth, making: semaphore.NewWeighted(1)}
 	s.remote = &remote{ship: s, runtime: o.Runtime, idle: cmp.Or(o.ProbeIdle, time.Minute)}
 	return s, nil
 }
