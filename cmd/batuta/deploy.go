@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"batuta"
@@ -13,12 +15,15 @@ func (p *program) deployCommand() *cobra.Command {
 		Use:   "deploy APP ENVIRONMENT",
 		Short: "Deploy a release again, or the newest to the first environment",
 		Long: "Brings the environment to what the release declares: the one it runs, or the newest if it runs none.\n" +
-			"It mends what was changed on the ships behind Batuta's back.",
+			"It mends what was changed on the ships behind Batuta's back.\n\n" +
+			"With -f, which stands for APP and ENVIRONMENT, it deploys an environment document without a server.",
+		Example:           "  batuta deploy portal qa\n  batuta -f environments/qa.yml deploy --image web=registry.example.edu/portal/web@sha256:…",
 		Args:              arguments(2, 2),
 		ValidArgsFunction: p.completeEnvironment,
 		RunE:              func(cmd *cobra.Command, args []string) error { return o.carryOut(cmd.Context(), args) },
 	}
 	o.flags(cmd)
 	cmd.Flags().IntVar((*int)(&o.api.Release), "release", 0, "the release (default: the one it runs, or else the newest)")
-	return cmd
+	images := imageFlag(cmd)
+	return p.orLocal(cmd, func(ctx context.Context, l *local) error { return l.deploy(ctx, *images, o.yes) })
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"batuta"
+	"batuta/deployer"
 	"batuta/internal/api"
 	"batuta/pipeline"
 )
@@ -48,5 +50,15 @@ func (p *program) planCommand() *cobra.Command {
 			return nil
 		})
 	}
-	return cmd
+	images := imageFlag(cmd)
+	return p.orLocal(cmd, func(ctx context.Context, l *local) error {
+		plan, err := l.plan(ctx, *images)
+		if err != nil {
+			return err
+		}
+		return show(p, f, plan, func(plan deployer.Plan) error {
+			_, err := fmt.Fprint(p.stdout, plan)
+			return err
+		})
+	})
 }

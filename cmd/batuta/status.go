@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,10 +34,13 @@ func (p *program) statusCommand() *cobra.Command {
 			if err := p.printStatus(all); err != nil || len(args) == 0 {
 				return err
 			}
+			fmt.Fprintln(p.stdout)
 			return p.printContainers(all)
 		})
 	}
-	return cmd
+	return p.orLocal(cmd, func(ctx context.Context, l *local) error {
+		return show(p, f, l.status(ctx), p.printContainers)
+	})
 }
 
 // printStatus is one line for each environment.
@@ -82,9 +86,9 @@ func (p *program) printContainers(all []pipeline.EnvironmentStatus) error {
 		}
 	}
 	if len(rows) == 1 {
+		fmt.Fprintln(p.stderr, "nothing runs")
 		return nil
 	}
-	fmt.Fprintln(p.stdout)
 	return table(p.stdout, rows)
 }
 
