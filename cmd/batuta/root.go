@@ -19,10 +19,11 @@ func (p *program) root() *cobra.Command {
 		Long: "Batuta builds what is pushed and puts it on your hosts, and promotes the very same bytes to production.\n\n" +
 			"Which server is asked, and as whom: BATUTA_URL and BATUTA_TOKEN, or url and token in\n" +
 			"$XDG_CONFIG_HOME/batuta/config.yml (~/.config/batuta/config.yml).\n\n" + exitCodes,
-		Args:             cobra.ArbitraryArgs,
-		TraverseChildren: true, // -f may stand before the command
-		SilenceUsage:     true,
-		SilenceErrors:    true,
+		Args:                       cobra.ArbitraryArgs,
+		SuggestionsMinimumDistance: 2,
+		TraverseChildren:           true, // -f may stand before the command
+		SilenceUsage:               true,
+		SilenceErrors:              true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if p.flags.file != "" && cmd.Annotations["file"] == "" {
 				return errNeedsServer
