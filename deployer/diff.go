@@ -184,7 +184,9 @@ func (d differ) blocks(changes []Change) {
 			}
 			if p, clash := clash(c.want.Ports, k.Ports); clash {
 				c.blocks = append(c.blocks, k)
-				c.StopFirst = fmt.Sprintf("fixed host port %d", p.Host)
+				if c.StopFirst = fmt.Sprintf("fixed host port %d", p.Host); k.Instance != c.Instance {
+					c.StopFirst += " of " + string(k.Instance)
+				}
 			}
 		}
 	}

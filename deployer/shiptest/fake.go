@@ -18,6 +18,9 @@ import (
 	"batuta/deployer"
 )
 
+// ErrHangs, as the fault of a call, makes it hang until its context ends.
+var ErrHangs = errors.New("hangs")
+
 // Fake is a ship in memory. Its containers live in the time of the test: in a
 // synctest bubble they take none.
 type Fake struct {
@@ -95,7 +98,11 @@ func (f *Fake) call(ctx context.Context, c Call, do func() error) error {
 	before, after := f.Before, f.After
 	f.mu.Unlock()
 	if before != nil {
-		if err := before(c); err != nil {
+		switch err := before(c); {
+		case errors.Is(err, ErrHangs):
+			<-ctx.Done()
+			return context.Cause(ctx)
+		case err != nil:
 			return err
 		}
 	}
