@@ -9,6 +9,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -30,12 +31,12 @@ import (
 // it; to follow it all the same, give the argument BUILDKIT_SYNTAX. A line
 // that names any other frontend is followed, and its image fetched.
 type Recipe struct {
-	Context    string            // the directory that COPY sees; empty is the whole tree
-	Dockerfile string            // empty is Dockerfile in Context
-	Target     string            // the stage to stop at; empty is the last
-	Args       map[string]string // build arguments: seen in the image's history, so never secrets
-	Secrets    []string          // ids of the secrets that `RUN --mount=type=secret,id=…` may read
-	Static     string            // a directory to be served as it is by Batuta's own file server on port 8080
+	Context    string            `json:"context,omitempty"`    // the directory that COPY sees; empty is the whole tree
+	Dockerfile string            `json:"dockerfile,omitempty"` // empty is Dockerfile in Context
+	Target     string            `json:"target,omitempty"`     // the stage to stop at; empty is the last
+	Args       map[string]string `json:"args,omitempty"`       // build arguments: seen in the image's history, so never secrets
+	Secrets    []string          `json:"secrets,omitempty"`    // ids of the secrets that `RUN --mount=type=secret,id=…` may read
+	Static     string            `json:"static,omitempty"`     // a directory to be served as it is by Batuta's own file server on port 8080
 }
 
 // Request is one image to be built and where to push it.
@@ -131,6 +132,7 @@ type daemon interface {
 // New gives the builder for a configuration. It does not connect: an
 // unreachable daemon shows with Check or the first Build.
 func New(c Config) (*Builder, error) {
+	c.Endpoint = cmp.Or(c.Endpoint, defaultEndpoint)
 	if c.Login == nil {
 		c.Login = func(string) Login { return Login{} }
 	}
@@ -160,11 +162,11 @@ func (b *Builder) Build(ctx context.Context, r Request, log io.Writer) (batuta.I
 	p := newProgress(log)
 	response, err := b.solve(ctx, r, s, p)
 	if err != nil {
-		return batuta.Image{}, explain(ctx, r, err, p)
+		return batuta.Image{}, b.explain(ctx, r, err, p)
 	}
 	digest, err := b.daemon.publish(ctx, r, response, p)
 	if err != nil {
-		return batuta.Image{}, explain(ctx, r, err, p)
+		return batuta.Image{}, b.explain(ctx, r, err, p)
 	}
 	return batuta.Image{Repository: r.Repository, Digest: digest}, nil
 }

@@ -14,6 +14,8 @@ import (
 	"batuta"
 )
 
+const defaultEndpoint = "docker://"
+
 // dial gives the daemon at the configured endpoint, not yet connected.
 func dial(c Config) (daemon, error) {
 	u, err := url.Parse(c.Endpoint)
@@ -22,7 +24,7 @@ func dial(c Config) (daemon, error) {
 	}
 	address := u.Scheme + "://" + u.Host + u.Path
 	switch {
-	case c.Endpoint == "" || address == "docker://":
+	case address == defaultEndpoint:
 		return newEngine("unix:///var/run/docker.sock", c)
 	case u.Scheme == "docker+unix" && u.Path != "", u.Scheme == "docker+tcp" && u.Host != "":
 		return newEngine(strings.TrimPrefix(address, "docker+"), c)

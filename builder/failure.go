@@ -20,17 +20,17 @@ import (
 // A daemon gives most failures as nothing but text, Docker 20.10 all of them.
 // So the kind follows from where the build stood (the step that failed), and
 // the text decides only between a registry's answers.
-func explain(ctx context.Context, r Request, err error, p *progress) error {
+func (b *Builder) explain(ctx context.Context, r Request, err error, p *progress) error {
 	failed := p.failed()
 	switch code := grpcerrors.Code(err); {
 	case ctx.Err() != nil:
 		return fmt.Errorf("build image %s: %w", r.Image, ctx.Err())
-	case code == codes.ResourceExhausted || diskFull(err, failed):
+	case diskFull(err, failed):
 		return &batuta.Error{Kind: batuta.Unavailable, Message: failed.title() + ": the disk is full", Err: err,
 			Hint: "free space where BuildKit and the registry keep their data"}
 	case code == codes.Unavailable || errors.Is(err, batuta.Unavailable):
-		return unavailable(err, "BuildKit does not answer")
-	case code == codes.Internal:
+		return unavailable(err, "BuildKit at %s does not answer", b.config.Endpoint)
+	case code == codes.Internal || code == codes.ResourceExhausted:
 		return &batuta.Error{Kind: batuta.Internal, Message: "BuildKit broke", Err: err}
 	}
 	var push *pushError
@@ -88,7 +88,7 @@ func diskFull(err error, failed *step) bool {
 
 // What daemons and registries write.
 var (
-	refused  = regexp.MustCompile(`(?i)\b40[13]\b|unauthorized|forbidden|denied|authorization failed|no basic auth credentials`)
+	refused  = regexp.MustCompile(`(?i)401 unauthorized|403 forbidden|^unauthorized|unauthorized:|denied[:,]|is denied|authorization failed|authentication required|no basic auth credentials`)
 	exitCode = regexp.MustCompile(`exit code: (\d+)$`)
 	noise    = regexp.MustCompile(`^(failed to solve( with frontend \S+)?|failed to create LLB definition|failed to compute cache key|failed to push \S+|failed to calculate checksum of ref \S+|dockerfile parse error (on )?line \d+): `)
 	position = regexp.MustCompile(`^(?:failed to [^:]+: )*dockerfile parse error (?:on )?line (\d+): `)

@@ -7,9 +7,16 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/crane"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
 	"batuta"
 	"batuta/builder"
@@ -107,6 +114,22 @@ func TestBaseImage(t *testing.T) {
 	})
 }
 
+func TestBaseImageBehindLogin(t *testing.T) {
+	onEach(t, func(t *testing.T, b bench) {
+		b.registry = newRegistry(t, password)
+		base := b.registry + "/base:1"
+		auth := crane.WithAuth(&authn.Basic{Username: "batuta", Password: "open sesame"})
+		image, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{OS: "linux", Architecture: runtime.GOARCH})
+		must(t, err)
+		must(t, crane.Push(image, base, auth))
+		r := b.request(t, builder.Recipe{}, map[string]string{"Dockerfile": "FROM " + base + "\nCOPY page /\n", "page": "ahoy"})
+		var log output
+		if _, err := b.builder(t, login(b.registry, "open sesame")).Build(t.Context(), r, &log); err != nil {
+			t.Errorf("%v\n%s", err, log.String())
+		}
+	})
+}
+
 func TestDiskFull(t *testing.T) {
 	onEach(t, func(t *testing.T, b bench) {
 		r := b.request(t, builder.Recipe{}, map[string]string{"Dockerfile": "FROM busybox\nRUN echo much >/dev/full\n"})
@@ -174,7 +197,7 @@ func TestDaemonIsNotThere(t *testing.T) {
 			}
 			for _, recipe := range []builder.Recipe{{}, {Static: "public"}} {
 				r := bench{registry: "127.0.0.1:1"}.request(t, recipe, map[string]string{"Dockerfile": "FROM scratch\n", "public/index.html": ""})
-				if got := buildFails(t, built, r, batuta.Unavailable); !strings.Contains(got, "BuildKit does not answer") {
+				if got := buildFails(t, built, r, batuta.Unavailable); !strings.Contains(got, "BuildKit at "+endpoint+" does not answer") {
 					t.Errorf("got %q", got)
 				}
 			}

@@ -56,7 +56,7 @@ func onEach(t *testing.T, test func(t *testing.T, b bench)) {
 // before it.
 func newRegistry(t *testing.T, guard func(http.Handler) http.Handler) string {
 	t.Helper()
-	var handler http.Handler = registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	handler := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	if guard != nil {
 		handler = guard(handler)
 	}

@@ -27,20 +27,20 @@ func TestTimeFollowsContent(t *testing.T) {
 	later := noon.Add(time.Hour)
 	times := newTimes()
 	first := timeOf(t, times, "a", "one", noon)
-	if first.Truncate(time.Second) != noon.Local() {
+	if !first.Truncate(time.Second).Equal(noon) {
 		t.Errorf("at first it is of %s", first)
 	}
-	if got := timeOf(t, times, "a", "one", later); got != first {
+	if got := timeOf(t, times, "a", "one", later); !got.Equal(first) {
 		t.Errorf("unchanged, it is of %s instead of %s", got, first)
 	}
 	changed := timeOf(t, times, "a", "two", noon)
-	if changed == first {
+	if changed.Equal(first) {
 		t.Error("a change within one second does not show")
 	}
-	if got := timeOf(t, times, "b", "one", later); got == first {
+	if got := timeOf(t, times, "b", "one", later); got.Equal(first) {
 		t.Error("another image's file has its time")
 	}
-	if got := timeOf(t, newTimes(), "a", "two", noon); got != changed {
+	if got := timeOf(t, newTimes(), "a", "two", noon); !got.Equal(changed) {
 		t.Errorf("after a restart it is of %s instead of %s", got, changed)
 	}
 }
