@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"batuta"
 	"batuta/deployer"
 	"batuta/deployer/docker"
+	"batuta/internal/config"
 	"batuta/internal/registry"
 	"batuta/pipeline"
 )
@@ -124,8 +126,9 @@ func (l *local) dial() error {
 			return errors.Join(err, l.close())
 		}
 		l.dialed = append(l.dialed, ship)
-		ships[s.Name], addresses[s.Name] = ship, s.Address
-		l.ships = append(l.ships, deployer.ShipInfo{Name: s.Name, Address: s.Address, Labels: s.Labels})
+		address := cmp.Or(s.Address, config.EndpointHost(s.Endpoint))
+		ships[s.Name], addresses[s.Name] = ship, address
+		l.ships = append(l.ships, deployer.ShipInfo{Name: s.Name, Address: address, Labels: s.Labels})
 	}
 	l.fleet = deployer.New(ships, deployer.Options{Addresses: addresses})
 	return nil

@@ -161,7 +161,7 @@ func (c *Config) fillIn() {
 		c.Registry.Address = cmp.Or(c.Registry.Address, c.reachable())
 	}
 	for name, s := range c.Ships {
-		s.Address = cmp.Or(s.Address, endpointHost(s.Endpoint))
+		s.Address = cmp.Or(s.Address, EndpointHost(s.Endpoint))
 		c.Ships[name] = s
 	}
 }
@@ -182,7 +182,9 @@ func everywhere(listen string) bool {
 	return err == nil && (host == "" || ip != nil && ip.IsUnspecified())
 }
 
-func endpointHost(endpoint string) string {
+// EndpointHost is the host that a ship's endpoint names: 127.0.0.1 for a unix
+// socket. The ship's published ports answer there, unless it says otherwise.
+func EndpointHost(endpoint string) string {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Scheme == "unix" {
 		return "127.0.0.1"
