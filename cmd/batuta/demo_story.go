@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -152,7 +153,9 @@ func (s *story) follow(ctx context.Context, run batuta.Run) error {
 				break
 			}
 			s.told[run.ID]++
-			s.tell("%s", s.stepLine(step))
+			if err := s.tellStep(ctx, run, step); err != nil {
+				return err
+			}
 		}
 		switch {
 		case run.Status == batuta.RunSucceeded:
@@ -170,25 +173,28 @@ func (s *story) follow(ctx context.Context, run batuta.Run) error {
 	}
 }
 
-// stepLine is a step with what came of it.
-func (s *story) stepLine(step batuta.Step) string {
+// tellStep tells a step that has ended, with what came of it.
+func (s *story) tellStep(ctx context.Context, run batuta.Run, step batuta.Step) error {
 	what := ""
-	var image batuta.Image
-	var tree struct{ Revision batuta.Revision }
-	var release batuta.Release
-	switch kind, _, _ := strings.Cut(step.Name, " "); kind {
+	switch step.Name {
 	case "source":
-		_ = json.Unmarshal(step.Output, &tree) // shown if it is there
-		what = tree.Revision.Short()
-	case "build":
-		_ = json.Unmarshal(step.Output, &image)
-		what = image.String()
+		what = run.Push.Revision.Short()
 	case "release":
-		_ = json.Unmarshal(step.Output, &release)
-		what = fmt.Sprintf("number %d", release.Number)
+		what = fmt.Sprintf("number %d", run.Release)
 	}
 	took := step.Ended.Sub(step.Started).Round(time.Millisecond)
-	return fmt.Sprintf("%-10s %s %s", step.Name, what, s.paint(grey, took.String()))
+	s.tell("%-10s %s %s", step.Name, what, s.paint(grey, took.String()))
+	if step.Name != "release" || step.Status != batuta.StepSucceeded {
+		return nil
+	}
+	releases, err := s.asks.Releases(ctx, demoApp, 1)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(releases[0].Images)) {
+		s.tell("           %s is %s", name, releases[0].Images[name])
+	}
+	return nil
 }
 
 // expect asks every instance of an environment and wants the line in each

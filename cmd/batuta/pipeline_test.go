@@ -93,6 +93,9 @@ func (w *world) Fetch(ctx context.Context, _ gitsource.Repository, ref string, r
 			return gitsource.Tree{}, err
 		}
 	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return gitsource.Tree{}, err
+	}
 	for name, text := range files {
 		path := filepath.Join(dir, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
@@ -253,7 +256,7 @@ func (w *world) running(env batuta.EnvironmentName) []string {
 	for _, ship := range []batuta.ShipName{"a", "b", "c"} {
 		for _, c := range w.ships[ship].All() {
 			if c.Scope.Environment == env {
-				list = append(list, fmt.Sprintf("%s@%s=%s:%s", c.Instance, ship, strings.TrimLeft(string(c.Image.Digest), "sha256:0"), c.State))
+				list = append(list, fmt.Sprintf("%s@%s=%s:%s", c.Instance, ship, strings.TrimLeft(strings.TrimPrefix(string(c.Image.Digest), "sha256:"), "0"), c.State))
 			}
 		}
 	}

@@ -88,6 +88,8 @@ func open(ctx context.Context, listen string) (net.Listener, error) {
 // run serves until ctx ends, and then until the requests under way have ended
 // too, or stopTimeout has.
 func run(ctx context.Context, server *http.Server, listener net.Listener) error {
+	var spare spares
+	server.ConnState = spare.note
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	select {
@@ -97,6 +99,7 @@ func run(ctx context.Context, server *http.Server, listener net.Listener) error 
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
+	spare.close()
 	err := server.Shutdown(grace)
 	if err != nil {
 		err = errors.Join(fmt.Errorf("stop serving: %w", err), server.Close())

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -322,5 +323,29 @@ func TestARequestUnderWayIsFinishedAtTheEnd(t *testing.T) {
 	}
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTheEndDoesNotWaitForSpareConnections has a client that opens a
+// connection and asks nothing, for which http.Server would wait five seconds.
+func TestTheEndDoesNotWaitForSpareConnections(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	log := addressLog{found: make(chan string, 1)}
+	ended := make(chan error, 1)
+	go func() { ended <- proxy.ServeFiles(ctx, t.TempDir(), "127.0.0.1:0", slog.New(log)) }()
+	spare, err := net.Dial("tcp", <-log.found)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer spare.Close()
+	stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(4 * time.Second):
+		t.Error("the server waits for a connection on which nothing was asked")
 	}
 }
