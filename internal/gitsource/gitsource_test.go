@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -285,6 +288,60 @@ func TestCancel(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) > 5*time.Second {
 			t.Errorf("%s: %v after %v", url, err, time.Since(begun))
 		}
+	}
+}
+
+// A pack that stops coming must not hold up who gave up waiting for it.
+func TestCancelInTheMiddleOfAPack(t *testing.T) {
+	t.Parallel()
+	repo := bare(t)
+	rev := commit(t, repo, "first", map[string]string{"a": "1"})
+	f := newForge(t, repo)
+	whole := f.Config.Handler
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	f.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			whole.ServeHTTP(w, r)
+			return
+		}
+		io.WriteString(w, "0034shallow "+string(rev)+"00000008NAK\n0011\x01PACK\x00\x00\x00\x02\x00\x00\x00\x03")
+		http.NewResponseController(w).Flush()
+		cancel()
+		<-r.Context().Done()
+	})
+	dir := filepath.Join(t.TempDir(), "source")
+	_, err := (&gitsource.Fetcher{MaxBytes: megabyte}).Fetch(ctx, f.repository(gitsource.Credentials{}), "main", rev, dir)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("fetch: %v", err)
+	}
+	if got := leftovers(t, dir); len(got) != 0 {
+		t.Errorf("left: %v", got)
+	}
+}
+
+func TestDiskFull(t *testing.T) {
+	t.Parallel()
+	repo := bare(t)
+	rev := commit(t, repo, "first", map[string]string{"noise": noise(megabyte, 1)})
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=256k"); err != nil {
+		t.Fatalf("mount a small disk (needs root): %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(disk, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	for name, from := range map[string]gitsource.Repository{"local": {URL: repo}, "http": newForge(t, repo).repository(gitsource.Credentials{})} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(disk, "source")
+			_, err := (&gitsource.Fetcher{MaxBytes: 10 * megabyte}).Fetch(t.Context(), from, "main", rev, dir)
+			wantError(t, err, batuta.Unavailable, "the disk is full")
+			if got := leftovers(t, dir); len(got) != 0 {
+				t.Errorf("left: %v", got)
+			}
+		})
 	}
 }
 

@@ -5,17 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"batuta"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/format/packfile"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
-	"github.com/go-git/go-git/v5/plumbing/storer"
 	"github.com/go-git/go-git/v5/plumbing/transport"
 )
 
@@ -141,22 +140,21 @@ func (f *Fetcher) ask(ctx context.Context, s session, has *packp.AdvRefs, r requ
 			return commit{}, err
 		}
 	}
-	objects := openObjects(scratch)
-	if err := f.receive(ctx, s, req, objects); err != nil {
+	if err := f.receive(ctx, s, req, scratch); err != nil {
 		if notOurs(err) {
 			return commit{}, errGone
 		}
 		return commit{}, err
 	}
-	found, err := peel(objects, r.commit)
+	found, err := peel(openObjects(scratch), r.commit)
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
 		return commit{}, errGone
 	}
 	return found, err
 }
 
-// receive puts the pack that the server sends into objects.
-func (f *Fetcher) receive(ctx context.Context, s session, req *packp.UploadPackRequest, objects storer.Storer) (err error) {
+// receive puts the pack that the server sends into dir.
+func (f *Fetcher) receive(ctx context.Context, s session, req *packp.UploadPackRequest, dir string) (err error) {
 	answer, err := s.UploadPack(ctx, req)
 	if err != nil {
 		return err
@@ -169,28 +167,13 @@ func (f *Fetcher) receive(ctx context.Context, s session, req *packp.UploadPackR
 	case req.Capabilities.Supports(capability.Sideband):
 		pack = sideband.NewDemuxer(sideband.Sideband, answer)
 	}
-	return packfile.UpdateObjectStorage(objects, &limited{from: pack, left: f.MaxBytes})
+	return storePack(filepath.Join(dir, "objects", "pack"), &limited{from: pack, left: f.MaxBytes})
 }
 
 // notOurs recognises upload-pack's refusal of a commit that it does not have
 // or does not show: an ERR line "upload-pack: not our ref HASH" (git's
 // upload-pack.c; go-git passes it on as text).
 func notOurs(err error) bool { return strings.Contains(err.Error(), "not our ref") }
-
-// limited passes on what it reads until there was too much of it.
-type limited struct {
-	from io.Reader
-	left int64
-}
-
-// Read fails with errTooLarge once more than left was read.
-func (l *limited) Read(p []byte) (int, error) {
-	n, err := l.from.Read(p)
-	if l.left -= int64(n); l.left < 0 {
-		return 0, errTooLarge
-	}
-	return n, err
-}
 
 // connect opens a conversation over the protocol that the address names.
 func connect(ctx context.Context, repo Repository) (session, error) {
