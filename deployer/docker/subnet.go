@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/network"
@@ -71,12 +72,7 @@ func after(part netip.Prefix) netip.Addr {
 
 // pickPool has Docker pick a range, by making a network and removing it.
 func (s *Ship) pickPool(ctx context.Context) (netip.Prefix, error) {
-	mine := filters.NewArgs(filters.Arg("label", labelRole+"="+rolePool))
-	if left, err := s.client.NetworkList(ctx, network.ListOptions{Filters: mine}); err == nil {
-		for _, n := range left { // of a server that was killed in between
-			_ = s.client.NetworkRemove(ctx, n.ID)
-		}
-	}
+	s.sweepPools(ctx)
 	made, err := s.client.NetworkCreate(ctx, "batuta-pool-"+strings.ToLower(rand.Text()[:8]), network.CreateOptions{
 		Driver: "bridge", Labels: map[string]string{labelRole: rolePool},
 	})
@@ -99,6 +95,21 @@ func (s *Ship) pickPool(ctx context.Context) (netip.Prefix, error) {
 		}
 	}
 	return netip.Prefix{}, errors.New("Docker gave a network without IPv4 addresses")
+}
+
+// sweepPools removes what servers left that were killed in pickPool. What is
+// new may be another server's, which is just there.
+func (s *Ship) sweepPools(ctx context.Context) {
+	mine := filters.NewArgs(filters.Arg("label", labelRole+"="+rolePool))
+	left, err := s.client.NetworkList(ctx, network.ListOptions{Filters: mine})
+	if err != nil {
+		return // there is a next time
+	}
+	for _, n := range left {
+		if time.Since(n.Created) > startTimeout {
+			_ = s.client.NetworkRemove(ctx, n.ID)
+		}
+	}
 }
 
 func prefixes(n network.Inspect) []netip.Prefix {
