@@ -192,7 +192,7 @@ func (r *rollout) bring(ctx context.Context, t *task) error {
 }
 
 func (t *task) awaited() awaited {
-	return awaited{ship: t.ship, id: t.id, checks: t.want.Checks, secrets: t.want.secretValues()}
+	return awaited{ship: t.ship, id: t.id, checks: t.want.Checks, secrets: t.want.secrets}
 }
 
 // start creates the container if there is none, and starts it.

@@ -81,7 +81,7 @@ func TestApplyPutsBackWhatRanBefore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := newHarbour("ship-a")
-				document := strings.ReplaceAll(oneService, "count: 2", "count: 1, env: {DSN: '${secret:dsn}'}")
+				document := strings.ReplaceAll(oneService, "count: 2", "count: 1, env: {DSN: 'tcp://${secret:dsn}/'}")
 				h.live(t, h.spec(t, document, image(1)))
 				h.behave(behaves(image(2), c.next))
 				started := time.Now()

@@ -182,7 +182,7 @@ func (d differ) blocks(changes []Change) {
 			if !k.alive() || kept[k.ID] || k.ID == c.Container {
 				continue
 			}
-			if p, clash := clash(c.want.Ports, k.Ports); clash {
+			if p, clash := clash(c.want.Ports, k.held()); clash {
 				c.blocks = append(c.blocks, k)
 				if c.StopFirst = fmt.Sprintf("fixed host port %d", p.Host); k.Instance != c.Instance {
 					c.StopFirst += " of " + string(k.Instance)

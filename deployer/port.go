@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -37,6 +38,9 @@ func (p *port) UnmarshalDocument(n document.Node) error {
 	}
 	if err := n.Decode(&long); err != nil {
 		return err
+	}
+	if _, err := netip.ParseAddr(long.Address); err != nil && long.Address != "" {
+		return invalid(fmt.Sprintf("%q is not an address", long.Address), "write an IP address of the ship")
 	}
 	p.address = long.Address
 	return p.set(long.Exposed, long.External, long.External != "", long.Protocol)

@@ -129,7 +129,9 @@ func (a awaited) withTail(ctx context.Context, cause error) error {
 	}
 	text := "\n  " + strings.Join(lines, "\n  ")
 	for _, s := range a.secrets {
-		text = strings.ReplaceAll(text, s, "***")
+		if len(s) > 2 { // shorter ones would blacken the text and hide nothing
+			text = strings.ReplaceAll(text, s, "***")
+		}
 	}
 	return &batuta.Error{Kind: batuta.Unhealthy, Message: cause.Error() + "\nthe last it printed:" + text}
 }
@@ -143,16 +145,4 @@ func (e Exit) String() string {
 		return fmt.Sprintf("exited %d: it ran out of memory", e.Code)
 	}
 	return fmt.Sprintf("exited %d", e.Code)
-}
-
-// secretValues are the values that must not be shown. Those of one or two
-// characters would blacken the text and hide nothing.
-func (i Instance) secretValues() []string {
-	var out []string
-	for _, v := range i.Env {
-		if v.Secret && len(v.Value) > 2 {
-			out = append(out, v.Value)
-		}
-	}
-	return out
 }

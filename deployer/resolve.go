@@ -136,13 +136,13 @@ func (r *resolver) instance(name batuta.ServiceName, s service, p placed) Instan
 		Name: p.name, Service: name, Ship: p.ship,
 		Image:       r.image(name, s, p),
 		Command:     slices.Clone(s.Command),
-		Env:         r.env(over(s.Env, p.own.Env)),
 		Ports:       r.ports(over(s.Ports, p.own.Ports)),
 		Volumes:     r.volumes(over(s.Volumes, p.own.Volumes)),
 		Restart:     cmp.Or(s.Restart, "unless-stopped"),
 		StopTimeout: or(s.StopTimeout, defaultStopTimeout),
 		StopFirst:   s.StopFirst,
 	}
+	i.Env, i.secrets = r.env(over(s.Env, p.own.Env))
 	if len(p.own.Command) > 0 {
 		i.Command = slices.Clone(p.own.Command)
 	}
@@ -190,20 +190,21 @@ func (r *resolver) image(name batuta.ServiceName, s service, p placed) batuta.Im
 	return image
 }
 
-func (r *resolver) env(env map[string]text) []Variable {
+// env gives the variables, and the secrets in their values.
+func (r *resolver) env(env map[string]text) (out []Variable, secrets []string) {
 	secret := r.in.Secret
 	if secret == nil {
 		secret = func(string) (string, bool) { return "", false }
 	}
-	var out []Variable
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		value, secretive, err := expand(env[name].value, secret)
+		value, used, err := expand(env[name].value, secret)
 		if err != nil {
 			r.error(env[name].path, err)
 		}
-		out = append(out, Variable{Name: name, Value: value, Secret: secretive})
+		out = append(out, Variable{Name: name, Value: value, Secret: len(used) > 0})
+		secrets = append(secrets, used...)
 	}
-	return out
+	return out, secrets
 }
 
 func (r *resolver) ports(ports map[string]port) []Port {

@@ -61,7 +61,21 @@ func TestResolveReportsEverythingAtOnce(t *testing.T) {
 }
 
 func TestResolveOneProblem(t *testing.T) {
-	for name, c := range map[string]struct{ text, want string }{
+	for name, c := range oneProblem() {
+		t.Run(name, func(t *testing.T) {
+			h := newHarbour("ship-a", "ship-b")
+			doc, _ := deployer.Parse("qa.yml", []byte("batuta: 1\n"+c.text))
+			_, err := doc.Resolve(h.input(t, image(1)))
+			if err == nil || err.Error() != c.want {
+				t.Errorf("error:\n%v\nwant:\n%s", err, c.want)
+			}
+		})
+	}
+}
+
+// oneProblem has documents with one problem each.
+func oneProblem() map[string]struct{ text, want string } {
+	return map[string]struct{ text, want string }{
 		"an unknown ship": {
 			"services: {web: {build: web, instances: {web-1: {ship: shipa}}}}",
 			`qa.yml:2:56: services.web.instances.web-1.ship: no ship "shipa" (did you mean "ship-a"?)`,
@@ -114,15 +128,6 @@ func TestResolveOneProblem(t *testing.T) {
 			"services: {web: {build: web, count: 1, ports: {a: 1, b: 2}, lifecycle: {running: [{type: tcp}]}}}",
 			`qa.yml:2:83: services.web.lifecycle.running.0: the check does not say which port (add port: with a name of ports, or a number; known here: a, b)`,
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := newHarbour("ship-a", "ship-b")
-			doc, _ := deployer.Parse("qa.yml", []byte("batuta: 1\n"+c.text))
-			_, err := doc.Resolve(h.input(t, image(1)))
-			if err == nil || err.Error() != c.want {
-				t.Errorf("error:\n%v\nwant:\n%s", err, c.want)
-			}
-		})
 	}
 }
 

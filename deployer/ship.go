@@ -27,6 +27,8 @@ type Instance struct {
 
 	Spec      string `json:"-"` // all of the above as JSON, secrets as keyed hashes; kept in the label batuta.spec
 	StopFirst bool   `json:"-"` // the old one has to stop before a new one starts; not the container's business
+
+	secrets []string // the values in Env that must not be shown
 }
 
 // Variable is one environment variable. A secret's value is in Value too, and

@@ -32,6 +32,13 @@ func (c Container) alive() bool {
 // ran tells whether the container was ever started.
 func (c Container) ran() bool { return c.State != "created" }
 
+// held are the host ports that the container holds, or will again in a moment
+// if it is being restarted.
+func (c Container) held() []Port {
+	spec, _ := recall(c)
+	return slices.Concat(c.Ports, spec.Ports)
+}
+
 // condition is the state for a person: exited 1.
 func (c Container) condition() string {
 	if c.State == "exited" || c.State == "dead" {

@@ -183,7 +183,11 @@ func (v validator) instances() {
 	owner := map[batuta.InstanceName]batuta.ServiceName{}
 	for _, name := range slices.Sorted(maps.Keys(v.body.Services)) {
 		s := v.body.Services[name]
-		for n := range min(or(s.Count, 0), maxCount) {
+		count := min(or(s.Count, 0), maxCount)
+		if count > 0 && batuta.CheckName(string(name)) == nil {
+			v.name(servicePath(name), string(counted(name, count)))
+		}
+		for n := range count {
 			v.own(owner, counted(name, n+1), name, servicePath(name, "count"))
 		}
 		for _, i := range slices.Sorted(maps.Keys(s.Instances)) {
