@@ -15,11 +15,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/docker/docker/api/types/filters"
 	"github.com/docker/docker/api/types/image"
 	docker "github.com/docker/docker/client"
 	"github.com/google/go-containerregistry/pkg/crane"
@@ -106,7 +108,7 @@ func (b bench) request(t *testing.T, recipe builder.Recipe, files map[string]str
 		Source: tree(t, files), Recipe: recipe, Repository: b.registry + "/" + app + "/web",
 	}
 	if address, ok := strings.CutPrefix(b.endpoint, "docker+"); ok {
-		t.Cleanup(func() { removeImage(t, address, r.Repository+":"+revision) })
+		t.Cleanup(func() { removeImages(t, address, r.Repository) })
 	}
 	return r
 }
@@ -123,14 +125,24 @@ func tree(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// removeImage takes what a build left on a Docker Engine, if it left anything.
-func removeImage(t *testing.T, address, reference string) {
+// removeImages takes what builds left on a Docker Engine.
+func removeImages(t *testing.T, address, repository string) {
 	client, err := docker.NewClientWithOpts(docker.WithHost(address), docker.WithAPIVersionNegotiation())
 	must(t, err)
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
 	defer cancel()
-	_, _ = client.ImageRemove(ctx, reference, image.RemoveOptions{})
+	images, err := client.ImageList(ctx, image.ListOptions{Filters: filters.NewArgs(filters.Arg("reference", repository))})
+	if err != nil {
+		return // the ship is gone already, with all it had
+	}
+	for _, found := range images {
+		for _, reference := range slices.Concat(found.RepoTags, found.RepoDigests) {
+			if strings.HasPrefix(reference, repository) {
+				_, _ = client.ImageRemove(ctx, reference, image.RemoveOptions{}) // the tag may have taken its digest along
+			}
+		}
+	}
 }
 
 // build builds what must succeed, and gives the image as the registry has it.

@@ -28,7 +28,7 @@ func TestRuntimeImageIsLoadedAndRuns(t *testing.T) {
 	_, err = io.Copy(io.Discard, answer.Body)
 	must(t, err)
 	must(t, answer.Body.Close())
-	t.Cleanup(func() { removeImage(t, client.DaemonHost(), tag) })
+	t.Cleanup(func() { removeImages(t, client.DaemonHost(), "batuta-runtime-test") })
 
 	image, err := client.ImageInspect(t.Context(), tag)
 	must(t, err)
