@@ -82,9 +82,11 @@ func TestWhatWasAcknowledgedOutlivesAKill(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	var acknowledged []line
 	for round := range 6 {
-		acknowledged = append(acknowledged, killAfter(t, dir, round, 1+random.IntN(400))...)
-		checkAcknowledged(t, dir, acknowledged)
+		lines := killAfter(t, dir, round, 1+random.IntN(300))
+		checkAcknowledged(t, dir, lines)
+		acknowledged = append(acknowledged, lines...)
 	}
+	checkAcknowledged(t, dir, acknowledged)
 }
 
 // line is something that the store acknowledged: a run, an audit entry, a step.
@@ -150,6 +152,9 @@ func checkAcknowledged(t *testing.T, dir string, lines []line) {
 		run, err := db.Run(t.Context(), l.run)
 		if err != nil || run.Push.Delivery != l.delivery || l.what == "step" && len(run.Steps) != 1 {
 			t.Errorf("acknowledged %v, kept %+v: %v", l, run, err)
+		}
+		if l.what == "step" {
+			continue
 		}
 		receipt, err := db.Accept(t.Context(), batuta.Push{App: "portal", Forge: "gitea", Delivery: l.delivery})
 		if err != nil || !receipt.Duplicate || receipt.Run != l.run {

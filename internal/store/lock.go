@@ -32,6 +32,12 @@ func lock(dir string) (*os.File, error) {
 	return f, nil
 }
 
+// unlock gives the data directory back. Closing the file would do, were it not
+// for a child process that may have been forked and not yet become its program.
+func unlock(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}
+
 // taken says who has the directory.
 func taken(dir, path string) error {
 	text, err := os.ReadFile(path)

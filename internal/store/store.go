@@ -107,7 +107,7 @@ func (db *DB) Close() error {
 			errs = append(errs, pool.Close())
 		}
 	}
-	return errors.Join(append(errs, db.lock.Close())...)
+	return errors.Join(append(errs, unlock(db.lock))...)
 }
 
 // Changed gives a channel that is closed at the next change of anything in the

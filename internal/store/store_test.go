@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -10,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"batuta"
 	"batuta/internal/store"
@@ -116,6 +119,38 @@ func TestVerifyAuditFindsTheFirstRowThatWasChanged(t *testing.T) {
 				t.Errorf("%d rows are whole: %v; want %d", whole, err, c.whole)
 			}
 		})
+	}
+}
+
+// TestVerifyAuditFollowsTheChain forges a row together with its hash: then it
+// is the next row that does not follow.
+func TestVerifyAuditFollowsTheChain(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db := open(t, dir)
+	at := time.UnixMicro(1_800_000_000_000_000)
+	for range 4 {
+		if err := db.Audit(t.Context(), batuta.Entry{At: at, By: "ana", Action: "promotion asked", App: "portal", Object: "production"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	byHand(t, dir, "DROP TRIGGER audit_is_not_changed")
+	raw := connect(t, dir)
+	var before string
+	if err := raw.QueryRowContext(t.Context(), "SELECT hash FROM audit WHERE id = 1").Scan(&before); err != nil {
+		t.Fatal(err)
+	}
+	forged := sha256.Sum256([]byte(before + `[2,1800000000000000,"eve","promotion asked","portal","production",""]`))
+	if _, err := raw.ExecContext(t.Context(), "UPDATE audit SET actor = 'eve', hash = ? WHERE id = 2", hex.EncodeToString(forged[:])); err != nil {
+		t.Fatal(err)
+	}
+	db = open(t, dir)
+	defer db.Close()
+	if whole, err := db.VerifyAudit(t.Context()); whole != 2 || !errors.Is(err, batuta.Conflict) || !strings.Contains(err.Error(), "changed at row 3") {
+		t.Errorf("%d rows are whole: %v; want 2, and row 3 named", whole, err)
 	}
 }
 

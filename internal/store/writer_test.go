@@ -51,6 +51,25 @@ func TestARefusedWriteLeavesTheOthersOfItsBatch(t *testing.T) {
 	}
 }
 
+func TestARefusedWriteWakesNobody(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	changed := db.Changed()
+	refusal := errors.New("no")
+	_, err := write(t.Context(), db, "try", func(ctx context.Context, tx *tx) (batuta.RunID, error) {
+		id, err := tx.enqueue(ctx, batuta.Run{App: "portal"})
+		return id, errors.Join(err, refusal)
+	})
+	if !errors.Is(err, refusal) {
+		t.Fatal(err)
+	}
+	select {
+	case <-changed:
+		t.Error("what was taken back woke the waiters")
+	default:
+	}
+}
+
 func TestAWriteWhoseCallerLeavesTheQueueIsNotMade(t *testing.T) {
 	t.Parallel()
 	db := open(t)
