@@ -17,11 +17,11 @@ func Diff(want Spec, have State) Plan {
 	have.sort()
 	d := differ{
 		want: want, have: have, declared: map[batuta.InstanceName]bool{},
-		of: map[batuta.InstanceName][]Container{}, on: map[batuta.ShipName][]Container{},
+		of: map[batuta.InstanceName][]Container{}, holders: map[berth][]holder{},
 	}
 	for _, c := range have.Containers {
 		d.of[c.Instance] = append(d.of[c.Instance], c)
-		d.on[c.Ship] = append(d.on[c.Ship], c)
+		d.hold(c)
 	}
 	for _, i := range want.Instances {
 		d.declared[i.Name] = true
@@ -35,8 +35,31 @@ type differ struct {
 	want     Spec
 	have     State
 	of       map[batuta.InstanceName][]Container
-	on       map[batuta.ShipName][]Container
+	holders  map[berth][]holder
 	declared map[batuta.InstanceName]bool
+}
+
+// berth is a host port of a ship, on any of its addresses.
+type berth struct {
+	ship batuta.ShipName
+	port int
+}
+
+// holder is a container that holds a host port.
+type holder struct {
+	Container
+	at Port
+}
+
+// hold notes the host ports that a container holds.
+func (d differ) hold(c Container) {
+	if !c.alive() {
+		return
+	}
+	for _, p := range c.held() {
+		at := berth{c.Ship, p.Host}
+		d.holders[at] = append(d.holders[at], holder{c, p})
+	}
 }
 
 func (d differ) unreachable() []Unreachable {
@@ -178,27 +201,25 @@ func (d differ) blocks(changes []Change) {
 		if kept[c.Container] {
 			continue
 		}
-		for _, k := range d.on[c.Ship] {
-			if !k.alive() || kept[k.ID] || k.ID == c.Container {
-				continue
-			}
-			if p, clash := clash(c.want.Ports, k.held()); clash {
-				c.blocks = append(c.blocks, k)
-				if c.StopFirst = fmt.Sprintf("fixed host port %d", p.Host); k.Instance != c.Instance {
-					c.StopFirst += " of " + string(k.Instance)
+		for _, p := range c.want.Ports {
+			for _, h := range d.holders[berth{c.Ship, p.Host}] {
+				if p.clashes(h.at) && !kept[h.ID] && h.ID != c.Container {
+					c.blockedBy(h.Container, p)
 				}
 			}
 		}
 	}
 }
 
-func clash(want, held []Port) (Port, bool) {
-	for _, p := range want {
-		if slices.ContainsFunc(held, p.clashes) {
-			return p, true
-		}
+// blockedBy notes that a container has to stop before the new one starts.
+func (c *Change) blockedBy(k Container, p Port) {
+	if slices.ContainsFunc(c.blocks, func(b Container) bool { return b.ID == k.ID }) {
+		return
 	}
-	return Port{}, false
+	c.blocks = append(c.blocks, k)
+	if c.StopFirst = fmt.Sprintf("fixed host port %d", p.Host); k.Instance != c.Instance {
+		c.StopFirst += " of " + string(k.Instance)
+	}
 }
 
 // orphans gives the changes that stop what is no longer declared, after all

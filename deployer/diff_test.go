@@ -156,7 +156,7 @@ func TestPlanHashFollowsWhatIsDone(t *testing.T) {
 	}
 }
 
-func TestDiffGrowsLinearly(t *testing.T) {
+func TestDiffOfManyInstances(t *testing.T) {
 	want := deployer.Spec{Scope: qa}
 	var have deployer.State
 	for n := range 100 {

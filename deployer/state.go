@@ -33,7 +33,7 @@ func (c Container) alive() bool {
 func (c Container) ran() bool { return c.State != "created" }
 
 // held are the host ports that the container holds, or will again in a moment
-// if it is being restarted.
+// if it is being restarted; some may be told twice.
 func (c Container) held() []Port {
 	spec, _ := recall(c)
 	return slices.Concat(c.Ports, spec.Ports)
