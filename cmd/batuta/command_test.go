@@ -19,6 +19,9 @@ import (
 // TestMain lets scripts call this test's binary as batuta, at the time of the
 // world that it asks.
 func TestMain(m *testing.M) {
+	if file := os.Getenv(killConfig); file != "" {
+		os.Exit(serveToBeKilled(file))
+	}
 	testscript.Main(m, map[string]func(){"batuta": func() {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 		defer stop()
