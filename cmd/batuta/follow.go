@@ -70,9 +70,9 @@ func (p *program) addresses(ctx context.Context, c *client.Client, run batuta.Ru
 		if s.Environment != run.Environment {
 			continue
 		}
-		for _, container := range s.Containers {
-			for _, url := range container.URLs {
-				fmt.Fprintf(p.stdout, "  %s  %s on %s\n", url, container.Instance, container.Ship)
+		for _, c := range byShip(s.Containers) {
+			for _, url := range c.URLs {
+				fmt.Fprintf(p.stdout, "  %s  %s on %s\n", url, c.Instance, c.Ship)
 			}
 		}
 	}

@@ -75,10 +75,7 @@ func (p *program) health(s pipeline.EnvironmentStatus) string {
 func (p *program) printContainers(all []pipeline.EnvironmentStatus) error {
 	rows := [][]string{{"ENVIRONMENT", "SHIP", "INSTANCE", p.paint(plain, "STATE"), "RELEASE", "STARTED", "ADDRESS"}}
 	for _, s := range all {
-		containers := slices.SortedFunc(slices.Values(s.Containers), func(a, b batuta.ContainerState) int {
-			return cmp.Or(cmp.Compare(a.Ship, b.Ship), cmp.Compare(a.Instance, b.Instance))
-		})
-		for _, c := range containers {
+		for _, c := range byShip(s.Containers) {
 			rows = append(rows, []string{string(s.Environment), string(c.Ship), string(c.Instance), p.state(c), number(c.Release), p.ago(c.Started), strings.Join(c.URLs, " ")})
 		}
 		for _, ship := range s.Unreachable {
@@ -92,11 +89,18 @@ func (p *program) printContainers(all []pipeline.EnvironmentStatus) error {
 	return table(p.stdout, rows)
 }
 
+// byShip sorts containers for people.
+func byShip(containers []batuta.ContainerState) []batuta.ContainerState {
+	return slices.SortedFunc(slices.Values(containers), func(a, b batuta.ContainerState) int {
+		return cmp.Or(cmp.Compare(a.Ship, b.Ship), cmp.Compare(a.Instance, b.Instance))
+	})
+}
+
 func (p *program) state(c batuta.ContainerState) string {
-	switch {
-	case c.State == "running":
+	switch c.State {
+	case "running":
 		return p.paint(green, c.State)
-	case c.State == "exited":
+	case "exited":
 		return p.paint(red, fmt.Sprintf("%s %d", c.State, c.ExitCode))
 	}
 	return p.paint(yellow, c.State)

@@ -90,6 +90,9 @@ type Config struct {
 	Apps     []App  // those of server.yml, in the order to list them
 	Version  string // of the program
 	Log      *slog.Logger
+	// Stopping is closed when the server begins to stop: streams break off,
+	// for their readers to take up at the next server. Nil: it never is.
+	Stopping <-chan struct{}
 }
 
 // server holds the routes' common parts.

@@ -162,3 +162,24 @@ func TestOurOwnFaultsAreLoggedAndNotTold(t *testing.T) {
 		t.Errorf("log: %s", log.String())
 	}
 }
+
+func TestStreamsBreakOffWhenTheServerStops(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, nil)
+	w.Hold()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+api.Prefix+"/runs/5/log?follow=true", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(t, w, "ana", "POST", "/apps/portal/runs", `{}`)
+	req.Header.Set("Authorization", "Bearer "+apitest.Token("ana"))
+	r, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	w.Stop()
+	if _, err := io.ReadAll(r.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("the stream ended with %v, as if the run had", err)
+	}
+}

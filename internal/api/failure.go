@@ -125,7 +125,7 @@ func ReadFailure(r *http.Response) error {
 func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := s.failure(r.Context(), r.Method+" "+r.URL.Path, err)
 	if errors.Is(err, errNobody) {
-		p.of(http.StatusUnauthorized)
+		p = p.of(http.StatusUnauthorized)
 		w.Header().Set("WWW-Authenticate", `Bearer realm="batuta"`)
 	}
 	w.Header().Set("Content-Type", problemType)

@@ -30,6 +30,8 @@ func (s *server) log(ctx context.Context, in *struct {
 		ended = func() bool { return s.ended(ctx, in.ID) }
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
+		ctx, cancel := s.untilStop(ctx)
+		defer cancel()
 		_, w := humago.Unwrap(hc)
 		out := newFlusher(w)
 		from, to := in.Offset, io.Writer(out)
@@ -43,6 +45,19 @@ func (s *server) log(ctx context.Context, in *struct {
 			panic(http.ErrAbortHandler) // the reader must not take this for the end
 		}
 	}}, nil
+}
+
+// untilStop ends a stream's context when the server begins to stop.
+func (s *server) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-s.Stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // ended tells whether a run prints no more. A store that does not answer is

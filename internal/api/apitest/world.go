@@ -32,6 +32,7 @@ func Token(name string) string { return "token-of-" + name + "-0123456789" }
 type World struct {
 	URL  string
 	Logs *pipeline.FileLogs
+	Stop func() // lets the server break off its streams
 
 	mu          sync.Mutex
 	runs        []batuta.Run // run n is at n-1
@@ -58,9 +59,11 @@ func New(t testing.TB, log *slog.Logger) *World {
 		log = slog.New(slog.DiscardHandler)
 	}
 	w := &World{Logs: logs, live: map[batuta.EnvironmentName]batuta.ReleaseNumber{}, sick: map[batuta.EnvironmentName]string{}}
+	stopping := make(chan struct{})
+	w.Stop = sync.OnceFunc(func() { close(stopping) })
 	s := httptest.NewServer(api.New(api.Config{
 		Runs: w, Shelf: w, Trail: w, Runner: w, Deployer: w, Logs: logs, Gate: api.NewGate(people()),
-		Apps: []api.App{{Name: "blog"}, {Name: "portal", Repository: "https://git.example.edu/portal.git"}}, Version: "1.2.3", Log: log,
+		Apps: []api.App{{Name: "blog"}, {Name: "portal", Repository: "https://git.example.edu/portal.git"}}, Version: "1.2.3", Log: log, Stopping: stopping,
 	}))
 	t.Cleanup(s.Close)
 	t.Cleanup(s.CloseClientConnections)
