@@ -17,7 +17,7 @@ import (
 func (h *harbour) watch(instances ...batuta.InstanceName) (worst func() int) {
 	var mu sync.Mutex
 	most := 0
-	look := func(c shiptest.Call) error {
+	look := func(shiptest.Call) error {
 		running := map[batuta.InstanceName]bool{}
 		for _, s := range h.ships {
 			for _, c := range s.All() {
@@ -82,7 +82,7 @@ func TestNothingHealthyIsTakenAwayBeforeItsReplacementIsHealthy(t *testing.T) {
 func TestRequirementsAreReadyFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbour("ship-a")
-		h.behave(func(i deployer.Instance) shiptest.Behaviour { return shiptest.Behaviour{ReadyAfter: 3 * time.Second} })
+		h.behave(func(deployer.Instance) shiptest.Behaviour { return shiptest.Behaviour{ReadyAfter: 3 * time.Second} })
 		h.live(t, h.spec(t, `
 services:
   c: {build: web, count: 1, requires: [b], lifecycle: {running: [{type: tcp, port: 80}]}}

@@ -175,7 +175,7 @@ func environment(t *testing.T, b *bench) {
 }
 
 func hostPort(t *testing.T, b *bench) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
