@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"batuta/internal/lab"
+)
+
+// The demo is tested as it is released, on the machine's own Engine; two at a
+// time would see each other's containers.
+
+func TestDemoOnce(t *testing.T) {
+	before := engine(t)
+	ctx, cancel := context.WithTimeout(t.Context(), runTime)
+	defer cancel()
+	out, err := demo(t, ctx, "--once").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, part := range []string{
+		`accepted +run 1`, `web is 127\.0\.0\.1:\d+/hello/web@sha256:[0-9a-f]{64}`, `qa +http://127\.0\.0\.1:\d+ answers: Pushed`,
+		`production +http://127\.0\.0\.1:\d+ answers: Changed`, `Every answer was as it should be`,
+	} {
+		if !regexp.MustCompile(part).Match(out) {
+			t.Errorf("the demo does not tell %q:\n%s", part, out)
+		}
+	}
+	unchanged(t, before)
+}
+
+func TestDemoUntilInterrupted(t *testing.T) {
+	before := engine(t)
+	cmd := demo(t, t.Context())
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	var told strings.Builder
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		told.WriteString(lines.Text() + "\n")
+		if url := regexp.MustCompile(`dashboard: (\S+)`).FindStringSubmatch(lines.Text()); url != nil {
+			page, err := get(t.Context(), url[1])
+			if err != nil || !strings.Contains(page, "hello") {
+				t.Errorf("the dashboard shows %q (%v)", page, err)
+			}
+			if err := cmd.Process.Signal(os.Interrupt); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("the demo ends with %v\n%s", err, told.String())
+		}
+	case <-time.After(demoCleanup):
+		_ = cmd.Process.Kill()
+		t.Fatalf("the demo does not end\n%s", told.String())
+	}
+	unchanged(t, before)
+}
+
+// demo is the command, its own process group, with files where the test can
+// see them.
+func demo(t *testing.T, ctx context.Context, args ...string) *exec.Cmd {
+	t.Helper()
+	endpoint := lab.Docker(t)
+	cmd := exec.CommandContext(ctx, binary(t), append([]string{"demo", "--docker", endpoint}, args...)...)
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd
+}
+
+// engine is what the demo could leave behind on the Engine.
+func engine(t *testing.T) string {
+	t.Helper()
+	ship := lab.Ship{Name: "machine", Endpoint: lab.Docker(t)}
+	return strings.Join([]string{
+		onShip(t, t.Context(), ship, "container", "ls", "--all", "--quiet", "--filter", "label=batuta.app=hello"),
+		onShip(t, t.Context(), ship, "container", "ls", "--all", "--quiet", "--filter", "label=batuta.role=probe"),
+		onShip(t, t.Context(), ship, "network", "ls", "--quiet", "--filter", "label=batuta.app=hello"),
+		onShip(t, t.Context(), ship, "image", "ls", "--quiet", "--filter", "reference=127.0.0.1:*/hello/web"),
+	}, "\n")
+}
+
+func unchanged(t *testing.T, before string) {
+	t.Helper()
+	if after := engine(t); after != before {
+		t.Errorf("the demo leaves behind, on the Engine:\n%s\nbefore it was\n%s", after, before)
+	}
+	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "batuta-demo-*")); len(left) > 0 {
+		t.Errorf("the demo leaves %q", left)
+	}
+}
+
+// TestServeStopsWhenTold starts the released server and ends it with SIGTERM.
+func TestServeStopsWhenTold(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "docker", lab.Ships(t, 2), "hello-stopped", "")
+	cmd := exec.Command(binary(t), "serve", "--config", s.file)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lab.Wait(t, time.Minute, func() error {
+		response, err := http.Get(s.url + "/healthz")
+		if err == nil {
+			err = response.Body.Close()
+		}
+		return err
+	})
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the server ends with %v", err)
+	}
+}
