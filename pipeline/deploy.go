@@ -111,7 +111,7 @@ func (j *journey) conclude(ctx context.Context, d batuta.Deployment, why error) 
 	text := ""
 	if why != nil {
 		text = j.app.redact(explain(why))
-		why = fmt.Errorf("deploy release %d to %s: %w (%s)", d.Release, d.Environment, why, d.Status)
+		why = fmt.Errorf("deploy release %d to %s: %s: %w", d.Release, d.Environment, d.Status, why)
 	}
 	err := j.Store.EndDeployment(context.WithoutCancel(ctx), j.lease, d.ID, d.Status, text)
 	return errors.Join(why, err)

@@ -38,14 +38,14 @@ func (p *program) demoCommand() *cobra.Command {
 	var engine string
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "see a push become QA and production, on this machine",
+		Short: "See a push become QA and production, on this machine",
 		Long: `Start a server on 127.0.0.1 with its data in a fresh directory, push an example
 application into it with git, and tell what happens. It stays up until Ctrl-C,
 and then removes everything it started.
 
 With --once it goes on to promote, to push again, and to roll back, checks every
 answer over HTTP, and ends.`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return p.demo(c.Context(), engine, once)
 		},

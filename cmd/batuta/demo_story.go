@@ -46,7 +46,7 @@ func (s *story) tell(format string, args ...any) {
 // firstPush is the first act: from a commit to a QA that answers.
 func (s *story) firstPush(ctx context.Context) (err error) {
 	s.say("A push becomes QA.\n")
-	s.tell("server     %s, data in %s", s.stage.url, s.dir)
+	s.tell("server     %s, data in %s", s.url, s.dir)
 	if s.repo, err = newDemoRepository(ctx, s.dir, s.remoteURL()); err != nil {
 		return err
 	}
@@ -96,14 +96,14 @@ func (s *story) theRest(ctx context.Context) error {
 }
 
 func (s *story) remoteURL() string {
-	u, _ := url.Parse(s.stage.url) // it is ours
+	u, _ := url.Parse(s.url) // it is ours
 	u.User = url.UserPassword(demoUser, s.token)
 	return u.JoinPath("git", string(demoApp)+".git").String()
 }
 
 // push pushes what was committed and follows the run to its end.
 func (s *story) push(ctx context.Context) error {
-	s.tell("$ git push %s/git/%s.git main", s.stage.url, demoApp)
+	s.tell("$ git push %s/git/%s.git main", s.url, demoApp)
 	if err := s.repo.push(ctx); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (s *story) push(ctx context.Context) error {
 	if len(runs) == 0 || runs[0].Push.Revision != s.repo.revision {
 		return &batuta.Error{Kind: batuta.Internal, Message: "the push was accepted, and no run came of it"}
 	}
-	s.tell("accepted   run %d, %s/runs/%d", runs[0].ID, s.stage.url, runs[0].ID)
+	s.tell("accepted   run %d, %s/runs/%d", runs[0].ID, s.url, runs[0].ID)
 	return s.follow(ctx, runs[0])
 }
 
@@ -291,5 +291,5 @@ In another terminal:
   batuta status %s
   batuta promote %s %s        # the same bytes, after you have seen the plan
 The repository is in %s: change a line, commit, and git push.`,
-		s.paint(green, s.stage.url), s.stage.url, s.token, demoApp, demoApp, demoProd, s.repo.dir)
+		s.paint(green, s.url), s.url, s.token, demoApp, demoApp, demoProd, s.repo.dir)
 }

@@ -13,7 +13,7 @@ import (
 func (p *program) filesCommand() *cobra.Command {
 	var root, listen string
 	c := &cobra.Command{
-		Use: "files", Hidden: true, Short: "Serve a directory; static images run it", Args: cobra.NoArgs,
+		Use: "files", Hidden: true, Short: "Serve a directory; static images run it", Args: arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return proxy.ServeFiles(c.Context(), root, listen, slog.New(slog.NewTextHandler(p.stderr, nil)))
 		},
@@ -26,7 +26,7 @@ func (p *program) filesCommand() *cobra.Command {
 // probeCommand is what a probe container runs on a ship.
 func (p *program) probeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "probe", Hidden: true, Short: "Make checks in a ship's network; probe containers run it", Args: cobra.NoArgs,
+		Use: "probe", Hidden: true, Short: "Make checks in a ship's network; probe containers run it", Args: arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return docker.ServeProbes(c.Context(), p.stdin, p.stdout)
 		},

@@ -19,13 +19,13 @@ func (p *program) serveCommand() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "run the server",
+		Short: "Run the server",
 		Long: `Run the server that server.yml describes: webhooks, the Git remote, the registry,
 the API and the dashboard on one port, and the runs behind them.
 
 On SIGTERM or Ctrl-C builds stop, to be resumed when the server is started
 again, and deployments in progress are finished.`,
-		Args: cobra.NoArgs,
+		Args: arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := config.Load(file)
 			if err != nil {

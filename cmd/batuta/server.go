@@ -11,7 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -44,7 +44,7 @@ type server struct {
 	logs     *pipeline.FileLogs
 	pipeline *pipeline.Pipeline
 	handler  http.Handler
-	stopping atomic.Bool
+	stopping chan struct{}       // closed when the server begins to stop
 	close    []func() error // in the order of opening
 }
 
@@ -58,7 +58,7 @@ type parts struct {
 // newServer opens and wires the parts. If that does not work out, what was
 // opened is closed again.
 func newServer(ctx context.Context, c *config.Config, p parts) (s *server, err error) {
-	s = &server{config: c, log: p.log, gate: api.NewGate(c.People), robots: newRobots(), ships: map[batuta.ShipName]*docker.Ship{}}
+	s = &server{config: c, log: p.log, gate: api.NewGate(c.People), robots: newRobots(), ships: map[batuta.ShipName]*docker.Ship{}, stopping: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -80,8 +80,8 @@ func newServer(ctx context.Context, c *config.Config, p parts) (s *server, err e
 // Close closes the parts, the last opened first.
 func (s *server) Close() error {
 	var all []error
-	for i := len(s.close) - 1; i >= 0; i-- {
-		all = append(all, s.close[i]())
+	for _, part := range slices.Backward(s.close) {
+		all = append(all, part())
 	}
 	s.close = nil
 	return errors.Join(all...)
@@ -203,7 +203,7 @@ func (s *server) Run(ctx context.Context, listener net.Listener) error {
 	})
 	group.Go(func() error {
 		<-working.Done()
-		s.stopping.Store(true)
+		close(s.stopping)
 		return nil
 	})
 	return group.Wait()

@@ -30,7 +30,7 @@ func (s *server) openHandler(context.Context, parts) error {
 	mux.Handle("/", pages)
 	mux.Handle(api.Prefix+"/", api.New(api.Config{
 		Runs: s.store, Shelf: s.store, Trail: s.store, Runner: s.pipeline, Deployer: s.pipeline, Logs: s.logs,
-		Gate: s.gate, Apps: s.listing(), Version: version, Log: s.log,
+		Gate: s.gate, Apps: s.listing(), Version: version, Log: s.log, Stopping: s.stopping,
 	}))
 	mux.Handle("/webhooks/", webhooks.New(webhooks.Config{
 		Apps: hookedApps{s}, Inbox: inbox{s.pipeline}, Audit: s.auditRefusal, Log: s.log,
@@ -53,8 +53,10 @@ func (s *server) health(w http.ResponseWriter, r *http.Request) {
 	if _, err := s.store.Runs(r.Context(), nil, "", 1); err != nil {
 		status, code = "the database does not answer", http.StatusServiceUnavailable
 	}
-	if s.stopping.Load() {
+	select {
+	case <-s.stopping:
 		status, code = "stopping", http.StatusServiceUnavailable
+	default:
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
