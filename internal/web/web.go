@@ -8,21 +8,25 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"html/template"
 	"io"
 	"log/slog"
 	"net/http"
-	"strconv"
 
 	"batuta"
 	"batuta/pipeline"
 )
 
-// What the pages show.
+// What the pages show. The dashboard itself leaves out what a viewer may not
+// see.
 type (
-	// Reader answers for one viewer: it shows only what that viewer may see.
+	// Reader answers about all apps.
 	Reader interface {
+		// Status is every environment of an app, or of all if app is empty.
+		// It may take as long as the slowest ship.
 		Status(ctx context.Context, app batuta.AppName) ([]pipeline.EnvironmentStatus, error)
+		// Runs lists the newest first, without their steps.
 		Runs(ctx context.Context, limit int) ([]batuta.Run, error)
 		Run(ctx context.Context, id batuta.RunID) (batuta.Run, error)
 	}
@@ -32,7 +36,7 @@ type (
 		Log(ctx context.Context, id batuta.RunID, w io.Writer) error
 	}
 
-	// Doorman tells whose token it is, and whether that person may look.
+	// Doorman tells whose token it is, and at which apps that person may look.
 	Doorman interface {
 		Admit(token string) (name string, may func(batuta.AppName) bool, ok bool)
 	}
@@ -51,115 +55,99 @@ type Config struct {
 //go:embed pages
 var files embed.FS
 
-// recentRuns is how many runs the first page lists.
-const recentRuns = 30
-
 // Dashboard serves the pages.
 type Dashboard struct {
 	Config
 	mux      *http.ServeMux
 	pages    *template.Template
 	sessions sessions
+	status   latest
 }
 
-// New makes the dashboard, to be mounted at the root of the server's port.
+// New makes the dashboard, to be mounted at the root of the server's port, and
+// to be closed when nothing is served any more.
 func New(c Config) (*Dashboard, error) {
-	pages, err := template.New("").Funcs(template.FuncMap{"age": age, "took": took}).ParseFS(files, "pages/*.html")
+	pages, err := template.New("").Funcs(words).ParseFS(files, "pages/*.html")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the dashboard's pages: %w", err)
 	}
 	d := &Dashboard{Config: c, mux: http.NewServeMux(), pages: pages}
+	d.status.ask = func(ctx context.Context) ([]pipeline.EnvironmentStatus, error) { return c.Reader.Status(ctx, "") }
 	d.mux.Handle("GET /{$}", d.signedIn(d.front))
 	d.mux.Handle("GET /runs/{id}", d.signedIn(d.run))
-	d.mux.HandleFunc("GET /style.css", style)
+	d.mux.HandleFunc("GET /style.css", asset("style.css", "text/css; charset=utf-8"))
+	d.mux.HandleFunc("GET /icon.svg", asset("icon.svg", "image/svg+xml"))
 	d.mux.HandleFunc("GET /login", d.door)
 	d.mux.HandleFunc("POST /login", d.login)
 	d.mux.HandleFunc("POST /logout", d.logout)
+	d.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { d.fail(w, r, batuta.NotFound) })
 	return d, nil
 }
+
+// Close ends the question to the ships that may be under way. Its error is
+// always nil.
+func (d *Dashboard) Close() error {
+	d.status.close()
+	return nil
+}
+
+// policy lets a page load this server's style and icon, send this server's
+// forms, and nothing else.
+const policy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // ServeHTTP serves a page, with headers that keep the browser to it.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	d.mux.ServeHTTP(w, r)
 }
 
-// front is the first page: what runs where, and the newest runs.
-func (d *Dashboard) front(w http.ResponseWriter, r *http.Request, who viewer) {
-	status, err := d.Reader.Status(r.Context(), "")
-	if err != nil {
-		d.fail(w, err)
-		return
+// asset serves an embedded file.
+func asset(name, kind string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		content, _ := files.ReadFile("pages/" + name) // embedded: it is there
+		w.Header().Set("Content-Type", kind)
+		_, _ = w.Write(content) // the browser has gone; nobody is left to tell
 	}
-	runs, err := d.Reader.Runs(r.Context(), recentRuns)
-	if err != nil {
-		d.fail(w, err)
-		return
-	}
-	shown := status[:0]
-	for _, s := range status {
-		if who.may(s.App) {
-			shown = append(shown, s)
-		}
-	}
-	mine := runs[:0]
-	for _, run := range runs {
-		if who.may(run.App) {
-			mine = append(mine, run)
-		}
-	}
-	d.show(w, "front.html", map[string]any{"Who": who.name, "Version": d.Version, "Status": shown, "Runs": mine})
 }
 
-// run is the page of one run: its steps and its log.
-func (d *Dashboard) run(w http.ResponseWriter, r *http.Request, who viewer) {
-	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil {
-		http.NotFound(w, r)
-		return
-	}
-	run, err := d.Reader.Run(r.Context(), batuta.RunID(id))
-	if err == nil && !who.may(run.App) {
-		err = batuta.NotFound
-	}
-	if err != nil {
-		d.fail(w, err)
-		return
-	}
-	var log bytes.Buffer
-	if err := d.Logs.Log(r.Context(), run.ID, &log); err != nil {
-		d.fail(w, err)
-		return
-	}
-	d.show(w, "run.html", map[string]any{"Who": who.name, "Version": d.Version, "Run": run, "Log": log.String()})
+// frame is what every page has around it.
+type frame struct {
+	Who     string // empty: nobody is signed in
+	Version string
 }
+
+func (d *Dashboard) frame(who viewer) frame { return frame{who.name, d.Version} }
 
 // show renders a page in full before the first byte goes out.
-func (d *Dashboard) show(w http.ResponseWriter, page string, data any) {
+func (d *Dashboard) show(w http.ResponseWriter, status int, page string, data any) {
 	var out bytes.Buffer
 	if err := d.pages.ExecuteTemplate(&out, page, data); err != nil {
-		d.fail(w, err)
+		d.Log.Error("render a page", "page", page, "err", err)
+		http.Error(w, "The page cannot be shown; the server's log says why.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
 	_, _ = out.WriteTo(w) // the browser has gone; nobody is left to tell
 }
 
-func (d *Dashboard) fail(w http.ResponseWriter, err error) {
+// fail says that there is no such page, or that it cannot be had now. Why is
+// for the server's log alone.
+func (d *Dashboard) fail(w http.ResponseWriter, r *http.Request, err error) {
+	type problem struct {
+		frame
+		Text string
+	}
 	if errors.Is(err, batuta.NotFound) {
-		http.Error(w, "There is no such page.", http.StatusNotFound)
+		d.show(w, http.StatusNotFound, "problem.html", problem{d.frame(viewer{}), "There is no such page."})
 		return
 	}
-	d.Log.Error("show a page", "err", err)
-	http.Error(w, "The page cannot be shown now; the server's log says why.", http.StatusInternalServerError)
-}
-
-func style(w http.ResponseWriter, _ *http.Request) {
-	css, _ := files.ReadFile("pages/style.css") // embedded: it is there
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	_, _ = w.Write(css)
+	if r.Context().Err() == nil {
+		d.Log.Error("show a page", "path", r.URL.Path, "err", err)
+	}
+	d.show(w, http.StatusInternalServerError, "problem.html", problem{d.frame(viewer{}), "This cannot be shown now. The server's log says why."})
 }
