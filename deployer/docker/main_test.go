@@ -31,7 +31,7 @@ func probeAndWait(job string) error {
 	if _, err := fmt.Sscan(job, &endpoint, &id, &name); err != nil {
 		return err
 	}
-	ship, err := docker.Dial("child", endpoint, docker.Options{Runtime: image{name: name}})
+	ship, err := docker.Dial("child", endpoint, docker.Options{Runtime: packed{name: name}})
 	if err != nil {
 		return err
 	}

@@ -10,23 +10,30 @@ import (
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
 
+	"batuta"
 	"batuta/deployer"
 )
 
 // network gives the id of the scope's network, which it makes if there is
 // none. Docker lets several networks have one name, so that those who ask at
-// the same time share one answer, and a network is known by its labels.
+// the same time share one answer, and a network is known by its labels. Should
+// two servers make one at the same moment, both take the older.
 func (s *Ship) network(ctx context.Context, scope deployer.Scope) (string, error) {
 	key := string(scope.App) + "\x00" + string(scope.Environment)
 	return s.networks.do(ctx, key, func(ctx context.Context) (string, error) {
 		found, err := s.findNetworks(ctx, scope)
-		if err != nil {
+		if err == nil && len(found) == 0 {
+			if err = s.makeNetwork(ctx, scope); err == nil {
+				found, err = s.findNetworks(ctx, scope)
+			}
+		}
+		switch {
+		case err != nil:
 			return "", err
+		case len(found) == 0:
+			return "", &batuta.Error{Kind: batuta.Conflict, Message: "its network was removed by somebody else"}
 		}
-		if len(found) == 0 {
-			return s.makeNetwork(ctx, scope)
-		}
-		for _, extra := range found[1:] { // made by another server at the same moment
+		for _, extra := range found[1:] {
 			_ = s.client.NetworkRemove(ctx, extra.ID) // one that is in use stays
 		}
 		return found[0].ID, nil
@@ -48,38 +55,40 @@ func (s *Ship) findNetworks(ctx context.Context, scope deployer.Scope) ([]networ
 
 // makeNetwork makes one network after the other, so that they do not compete
 // for addresses. Those of another server may have been quicker.
-func (s *Ship) makeNetwork(ctx context.Context, scope deployer.Scope) (string, error) {
+func (s *Ship) makeNetwork(ctx context.Context, scope deployer.Scope) error {
 	if err := s.making.Acquire(ctx, 1); err != nil {
-		return "", err
+		return err
 	}
 	defer s.making.Release(1)
 	for {
 		addresses, err := s.freeSubnet(ctx)
 		if err != nil {
-			return "", err
+			return err
 		}
-		id, err := s.makeNetworkOf(ctx, scope, addresses)
+		err = s.makeNetworkOf(ctx, scope, addresses)
 		if err == nil || !strings.Contains(err.Error(), "overlaps") {
-			return id, err
+			return err
 		}
 	}
 }
 
-func (s *Ship) makeNetworkOf(ctx context.Context, scope deployer.Scope, addresses subnet) (string, error) {
+func (s *Ship) makeNetworkOf(ctx context.Context, scope deployer.Scope, addresses subnet) error {
 	labels := scopeLabels(scope)
 	labels[labelPool] = addresses.pool.String()
 	var err error
 	for _, name := range networkNames(scope) {
-		var made network.CreateResponse
-		made, err = s.client.NetworkCreate(ctx, name, network.CreateOptions{
+		_, err = s.client.NetworkCreate(ctx, name, network.CreateOptions{
 			Driver: "bridge", Labels: labels,
 			IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: addresses.prefix.String()}}},
 		})
 		if !errdefs.IsConflict(err) {
-			return made.ID, err
+			return err
+		}
+		if found, err := s.findNetworks(ctx, scope); err != nil || len(found) > 0 {
+			return err
 		}
 	}
-	return "", err
+	return err
 }
 
 // RemoveNetwork removes the scope's network. One that is not there is no

@@ -11,6 +11,7 @@ import (
 
 	"batuta"
 	"batuta/deployer"
+	"batuta/deployer/docker"
 	"batuta/internal/lab"
 )
 
@@ -159,4 +160,16 @@ func TestManyChecksAtOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestProbeContainerIsOnlyForWhatIsElsewhere(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.run(t, b.instance(serves))
+	b.passes(t, id, tcp(8080))
+	must(t, dial(t, b.at.Name, b.at.Endpoint, docker.Options{}).Probe(t.Context(), id, tcp(8080)))
+	err := dial(t, b.at.Name, b.at.TCP, docker.Options{}).Probe(t.Context(), id, tcp(8080))
+	if !errors.Is(err, batuta.Invalid) || !strings.Contains(err.Error(), "no runtime image") {
+		t.Errorf("over TCP, without a runtime image: %v", err)
+	}
 }

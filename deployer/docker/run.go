@@ -77,7 +77,23 @@ func (s *Ship) exit(ctx context.Context, id string) (deployer.Exit, error) {
 		return deployer.Exit{}, err
 	}
 	exit.OOMKilled, exit.Error = found.State.OOMKilled, found.State.Error
+	if exit.Code == 0 && found.RestartCount > 0 {
+		exit.Code = s.lastCode(ctx, id, found)
+	}
 	return exit, nil
+}
+
+// lastCode finds the exit code of a container that its restart policy starts
+// again: Docker forgets it at that moment, and may answer 0 to who waited. One
+// that runs already is given a second to end with the same code again.
+func (s *Ship) lastCode(ctx context.Context, id string, found container.InspectResponse) int {
+	if found.State.Restarting || !found.State.Running {
+		return found.State.ExitCode
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	code, _ := s.wait(ctx, id, container.WaitConditionNotRunning) // 0 if it runs on
+	return code
 }
 
 // wait gives the exit code of a container that meets the condition.

@@ -19,42 +19,42 @@ import (
 	"batuta/deployer/docker"
 )
 
-// image is a runtime image: testdata/probe and nothing else, as docker load
+// packed is a runtime image: testdata/probe and nothing else, as docker load
 // reads it.
-type image struct {
+type packed struct {
 	name string
 	tar  []byte
 }
 
-var _ docker.Runtime = image{}
+var _ docker.Runtime = packed{}
 
-func (i image) Name(context.Context) (string, error) { return i.name, nil }
+func (i packed) Name(context.Context) (string, error) { return i.name, nil }
 
-func (i image) Save(_ context.Context, w io.Writer) error {
+func (i packed) Save(_ context.Context, w io.Writer) error {
 	_, err := w.Write(i.tar)
 	return err
 }
 
-var buildRuntime = sync.OnceValues(func() (image, error) {
+var buildRuntime = sync.OnceValues(func() (packed, error) {
 	dir, err := os.MkdirTemp("", "batuta-probe-")
 	if err != nil {
-		return image{}, err
+		return packed{}, err
 	}
 	defer os.RemoveAll(dir)
 	program := filepath.Join(dir, "probe")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, "./testdata/probe")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		return image{}, errors.Join(err, errors.New(string(out)))
+		return packed{}, errors.Join(err, errors.New(string(out)))
 	}
 	binary, err := os.ReadFile(program)
 	if err != nil {
-		return image{}, err
+		return packed{}, err
 	}
 	return pack(binary)
 })
 
-func newRuntime(t *testing.T) image {
+func newRuntime(t *testing.T) packed {
 	t.Helper()
 	i, err := buildRuntime()
 	must(t, err)
@@ -62,10 +62,10 @@ func newRuntime(t *testing.T) image {
 }
 
 // pack makes an image of a binary.
-func pack(binary []byte) (image, error) {
+func pack(binary []byte) (packed, error) {
 	layer, err := archive(file{"probe", binary})
 	if err != nil {
-		return image{}, err
+		return packed{}, err
 	}
 	config, err := json.Marshal(map[string]any{
 		"os": "linux", "architecture": runtime.GOARCH,
@@ -73,15 +73,15 @@ func pack(binary []byte) (image, error) {
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + sum(layer)}},
 	})
 	if err != nil {
-		return image{}, err
+		return packed{}, err
 	}
 	name := "batuta-test/probe:" + sum(binary)[:12]
 	manifest, err := json.Marshal([]map[string]any{{"Config": "config.json", "RepoTags": []string{name}, "Layers": []string{"layer.tar"}}})
 	if err != nil {
-		return image{}, err
+		return packed{}, err
 	}
 	all, err := archive(file{"manifest.json", manifest}, file{"config.json", config}, file{"layer.tar", layer})
-	return image{name: name, tar: all}, err
+	return packed{name: name, tar: all}, err
 }
 
 type file struct {

@@ -85,7 +85,7 @@ func (w *lineWriter) Write(p []byte) (int, error) {
 }
 
 func (w *lineWriter) end() {
-	line := strings.TrimSuffix(strings.ToValidUTF8(string(w.line), "?"), "\r")
+	line := strings.TrimSuffix(strings.ToValidUTF8(string(w.line), "\uFFFD"), "\r")
 	if w.cut {
 		line += "…"
 	}
