@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,7 +99,7 @@ func (j *journey) open(ctx context.Context, r batuta.Release, env batuta.Environ
 		return batuta.Deployment{}, changed(env)
 	}
 	return j.Store.BeginDeployment(ctx, j.lease, batuta.Deployment{
-		App: j.app.Name, Environment: env, Release: r.Number, Run: j.run.ID, By: j.run.By, Started: time.Now(),
+		App: j.app.Name, Environment: env, Release: r.Number, Run: j.run.ID, By: cmp.Or(j.run.By, j.run.Push.Sender), Started: time.Now(),
 	})
 }
 

@@ -50,14 +50,7 @@ func (p *Pipeline) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, err
 		return 0, err
 	}
 	p.Wake()
-	entry := batuta.Entry{At: r.Created, By: r.By, Action: string(r.Kind) + " asked", App: r.App, Object: string(r.Environment), Detail: fmt.Sprintf("run %d", id)}
-	if r.Release > 0 {
-		entry.Detail += fmt.Sprintf(", release %d", r.Release)
-	}
-	if r.Approved != "" {
-		entry.Detail += ", plan " + r.Approved
-	}
-	return id, p.Store.Audit(ctx, entry)
+	return id, nil
 }
 
 // Propose is the plan that an order comes to.

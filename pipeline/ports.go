@@ -33,7 +33,8 @@ type (
 		// changes nothing. Queued runs of the same app and ref that came
 		// before become superseded.
 		Accept(ctx context.Context, p batuta.Push) (Receipt, error)
-		// Enqueue saves a queued run of any kind and gives its number.
+		// Enqueue saves a queued run that a person asks for, with a line in
+		// the audit trail, and gives its number.
 		Enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error)
 	}
 
@@ -44,7 +45,8 @@ type (
 		// the same app and ref never run at once; the older goes first.
 		Claim(ctx context.Context) (batuta.Run, Lease, error)
 		// Cancel ends a queued run as cancelled and tells whether it was
-		// queued.
+		// queued. That somebody asked is a line in the audit trail, unless
+		// the run has ended.
 		Cancel(ctx context.Context, id batuta.RunID, by string) (bool, error)
 		// HoldEnvironment reserves an environment for the leased run until
 		// DropEnvironment or the end of the run. If another run that has not
@@ -74,6 +76,7 @@ type (
 		// BeginDeployment saves a deployment as applying. A second call for
 		// the same run and environment gives the one of the first.
 		BeginDeployment(ctx context.Context, l Lease, d batuta.Deployment) (batuta.Deployment, error)
+		// EndDeployment saves how it ended, with a line in the audit trail.
 		EndDeployment(ctx context.Context, l Lease, id batuta.DeploymentID, status batuta.DeploymentStatus, why string) error
 		// Current is the newest live deployment of an environment, or NotFound.
 		Current(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName) (batuta.Deployment, error)
@@ -90,7 +93,6 @@ type (
 		Journal
 		Shelf
 		Run(ctx context.Context, id batuta.RunID) (batuta.Run, error) // with its steps, in the order they began
-		Audit(ctx context.Context, e batuta.Entry) error
 	}
 )
 

@@ -93,8 +93,8 @@ func TestReadLogLine(t *testing.T) {
 		hashes + "Ben Ölund <Ben Ölund@http.::1> 1700000000 +0100\tpush": "Ben Ölund 1700000000",
 		hashes + "ana <ana@http.127.0.0.1> 5 +0000":                      "ana 5",
 		hashes + "ana <ana@http.127.0.0.1> soon":                         "ana -",
-		hashes:                                                          " -",
-		"":                                                              " -",
+		hashes:                                                           " -",
+		"":                                                               " -",
 	} {
 		person, when := readLogLine(line)
 		got := person + " -"

@@ -20,11 +20,29 @@ func (db *DB) Accept(ctx context.Context, p batuta.Push) (pipeline.Receipt, erro
 	})
 }
 
-// Enqueue saves a queued run and gives its number. It supersedes nothing.
+// Enqueue saves a queued run, with its line in the audit trail, and gives its
+// number. It supersedes nothing.
 func (db *DB) Enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
 	return write(ctx, db, fmt.Sprintf("queue %s of %s", r.Kind, r.App), func(ctx context.Context, t *tx) (batuta.RunID, error) {
-		return t.enqueue(ctx, r)
+		id, err := t.enqueue(ctx, r)
+		if err != nil {
+			return 0, err
+		}
+		r.ID = id
+		return id, t.audit(ctx, asked(r))
 	})
+}
+
+// asked is the line of the audit trail about a run that a person asked for.
+func asked(r batuta.Run) batuta.Entry {
+	detail := fmt.Sprintf("run %d", r.ID)
+	if r.Release > 0 {
+		detail += fmt.Sprintf(", release %d", r.Release)
+	}
+	if r.Approved != "" {
+		detail += ", plan " + r.Approved
+	}
+	return batuta.Entry{By: r.By, Action: string(r.Kind) + " asked", App: r.App, Object: string(r.Environment), Detail: detail}
 }
 
 // Refs is what was recorded of the embedded remote's refs, deleted ones too.

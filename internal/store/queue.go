@@ -46,15 +46,21 @@ func (t *tx) claim(ctx context.Context, holder string) (pipeline.Lease, error) {
 }
 
 // Cancel ends a run as cancelled if it is queued, and tells whether it was.
+// That somebody asked is in the audit trail, unless the run has ended.
 func (db *DB) Cancel(ctx context.Context, id batuta.RunID, by string) (bool, error) {
 	return write(ctx, db, fmt.Sprintf("cancel run %d", id), func(ctx context.Context, t *tx) (bool, error) {
+		var app batuta.AppName
 		var status batuta.RunStatus
-		err := t.QueryRowContext(ctx, "SELECT status FROM runs WHERE id = ?", id).Scan(&status)
+		err := t.QueryRowContext(ctx, "SELECT app, status FROM runs WHERE id = ?", id).Scan(&app, &status)
 		if err != nil {
 			return false, missing(err, "no run %d", id)
 		}
-		if status != batuta.RunQueued {
+		if status.Ended() {
 			return false, nil
+		}
+		err = t.audit(ctx, batuta.Entry{By: by, Action: "cancel asked", App: app, Detail: fmt.Sprintf("run %d, %s", id, status)})
+		if err != nil || status == batuta.RunRunning {
+			return false, err
 		}
 		err = t.exec(ctx, "UPDATE runs SET status = 'cancelled', ended = ?, error = ? WHERE id = ?",
 			micros(now()), "cancelled by "+by, id)

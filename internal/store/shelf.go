@@ -74,26 +74,37 @@ func (db *DB) BeginDeployment(ctx context.Context, l pipeline.Lease, d batuta.De
 	return d, nil
 }
 
-// EndDeployment saves how a deployment of the run ended. The same end again
-// changes nothing; another end is a Conflict.
+// EndDeployment saves how a deployment of the run ended, in the audit trail
+// too. The same end again changes nothing; another end is a Conflict.
 func (db *DB) EndDeployment(ctx context.Context, l pipeline.Lease, id batuta.DeploymentID, status batuta.DeploymentStatus, why string) error {
 	act := fmt.Sprintf("end deployment %d", id)
 	if status == batuta.Applying {
 		return &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%s: %s is not an end", act, status)}
 	}
 	return db.leased(ctx, act, l, func(ctx context.Context, t *tx, _ batuta.AppName) error {
-		var is batuta.DeploymentStatus
-		err := t.QueryRowContext(ctx, "SELECT status FROM deployments WHERE id = ? AND run = ?", id, l.Run).Scan(&is)
+		d, err := scanDeployment(t.QueryRowContext(ctx, "SELECT "+deploymentColumns+" FROM deployments WHERE id = ? AND run = ?", id, l.Run).Scan)
 		switch {
 		case err != nil:
 			return missing(err, "run %d has no deployment %d", l.Run, id)
-		case is == status:
+		case d.Status == status:
 			return nil
-		case is != batuta.Applying:
-			return conflict("%s: it ended before, %s", act, is)
+		case d.Status != batuta.Applying:
+			return conflict("%s: it ended before, %s", act, d.Status)
+		}
+		d.Status = status
+		if err := t.audit(ctx, deployed(d)); err != nil {
+			return err
 		}
 		return t.exec(ctx, "UPDATE deployments SET status = ?, error = ?, ended = ? WHERE id = ?", status, why, micros(now()), id)
 	})
+}
+
+// deployed is the line of the audit trail about a deployment that ended.
+func deployed(d batuta.Deployment) batuta.Entry {
+	return batuta.Entry{
+		By: d.By, Action: "deployment " + string(d.Status), App: d.App, Object: string(d.Environment),
+		Detail: fmt.Sprintf("release %d, run %d", d.Release, d.Run),
+	}
 }
 
 // Current is the newest live deployment of an environment.

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"testing"
+	"time"
 
 	"batuta"
 	"batuta/pipeline"
@@ -138,4 +139,34 @@ func audits(t *testing.T, l *lab) {
 	portal, err := l.Entries(t.Context(), "portal", 1)
 	l.must(err)
 	l.same("the newest of portal", portal, got[:1])
+}
+
+// auditsChanges looks for the lines that come with what they tell.
+func auditsChanges(t *testing.T, l *lab) {
+	asked, err := l.Enqueue(t.Context(), batuta.Run{App: "portal", Kind: batuta.RunRollback, Environment: "qa", Release: 1, Approved: "f00d", By: "ana"})
+	l.must(err)
+	_, err = l.Cancel(t.Context(), asked, "ben")
+	l.must(err)
+	_, err = l.Cancel(t.Context(), asked, "again, when it has ended")
+	l.must(err)
+	lease := l.claim(l.accept(push("portal", "main", 1)))
+	_, err = l.Cancel(t.Context(), lease.Run, "cleo")
+	l.must(err)
+	release(t, l, lease, 1)
+	d, err := l.BeginDeployment(t.Context(), lease, batuta.Deployment{Environment: "qa", Release: 1, By: "dan"})
+	l.must(err)
+	l.must(l.EndDeployment(t.Context(), lease, d.ID, batuta.Live, ""))
+	l.must(l.EndDeployment(t.Context(), lease, d.ID, batuta.Live, ""))
+
+	got, err := l.Entries(t.Context(), "portal", 10)
+	l.must(err)
+	for i := range got {
+		got[i].At = time.Time{}
+	}
+	l.same("the trail", got, []batuta.Entry{
+		{By: "dan", Action: "deployment live", App: "portal", Object: "qa", Detail: "release 1, run 2"},
+		{By: "cleo", Action: "cancel asked", App: "portal", Detail: "run 2, running"},
+		{By: "ben", Action: "cancel asked", App: "portal", Detail: "run 1, queued"},
+		{By: "ana", Action: "rollback asked", App: "portal", Object: "qa", Detail: "run 1, release 1, plan f00d"},
+	})
 }

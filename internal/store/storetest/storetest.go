@@ -22,6 +22,7 @@ type Store interface {
 	pipeline.Store
 	gitremote.Inbox
 	Runs(ctx context.Context, apps []batuta.AppName, status batuta.RunStatus, limit int) ([]batuta.Run, error)
+	Audit(ctx context.Context, e batuta.Entry) error
 	Entries(ctx context.Context, app batuta.AppName, limit int) ([]batuta.Entry, error)
 	VerifyAudit(ctx context.Context) (whole int64, err error)
 	Changed() <-chan struct{}
@@ -52,6 +53,7 @@ func Test(t *testing.T, open Opener) {
 		"the current deployment is live":    knowsCurrent,
 		"refs and pushes are one":           recordsRefs,
 		"the audit trail is a chain":        audits,
+		"what people change is audited":     auditsChanges,
 		"waiters are woken by changes only": wakes,
 		"the queue agrees with its model":   agreesWithModel,
 	} {
