@@ -95,8 +95,7 @@ func isElsewhere(folder string) bool {
 	}
 	_, err := os.Stat(path.Join(folder, "go.mod"))
 	name := path.Base(folder)
-	return err == nil || name == "testdata" || strings.HasPrefix(name, ".") || folder == "bin" ||
-		folder == "internal/deps" // pins what rooms to come will import, and goes when they have come
+	return err == nil || name == "testdata" || strings.HasPrefix(name, ".") || folder == "bin"
 }
 
 // brokenRule says which rule an import breaks; empty for none.
