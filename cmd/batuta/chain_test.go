@@ -65,6 +65,16 @@ func TestChain(t *testing.T) {
 		s.succeeds(t, run.ID)
 		s.answers(t, app, "production", 2, step.text)
 	}
+
+	// By hand: the branch as it is now, which changes nothing that runs.
+	byHand, err := s.client.Start(t.Context(), app, "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run := s.succeeds(t, byHand.ID); run.Release != first.Number+2 || run.Push.Revision != batuta.Revision(lab.Git(t, w.dir, "rev-parse", "HEAD")) {
+		t.Errorf("the run by hand made release %d of %s", run.Release, run.Push.Revision)
+	}
+	s.answers(t, app, "qa", 1, "In QA it now is")
 }
 
 // sameBytes compares the images of containers on their ships, as Docker there

@@ -44,7 +44,7 @@ type server struct {
 	logs     *pipeline.FileLogs
 	pipeline *pipeline.Pipeline
 	handler  http.Handler
-	stopping chan struct{}       // closed when the server begins to stop
+	stopping chan struct{}  // closed when the server begins to stop
 	close    []func() error // in the order of opening
 }
 
