@@ -15,7 +15,7 @@ import (
 const (
 	firstPoll = 20 * time.Millisecond // then twice as long each time, up to the check's interval
 	tailLines = 20
-	tailWait  = 3 * time.Second
+	tailWait  = 10 * time.Second
 )
 
 // awaited is a container that has to become ready.

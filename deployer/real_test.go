@@ -156,11 +156,7 @@ func TestABadReleaseOnRealShipsHurtsNobody(t *testing.T) {
 			}
 		})
 	}
-	started := time.Now()
 	outcome, err := d.deploy(t, "echo no database at $TOKEN >&2; exit 4")
-	if took := time.Since(started); took > 10*time.Second {
-		t.Errorf("it took %s to see a crash", took)
-	}
 	if outcome.Status != batuta.RolledBack || !errors.Is(err, batuta.Unhealthy) ||
 		!strings.Contains(err.Error(), "exited 4") || !strings.Contains(err.Error(), "no database at ***") {
 		t.Errorf("the bad release: %v, %v", outcome, err)

@@ -2,11 +2,14 @@ package docker
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/events"
+	"github.com/docker/docker/api/types/filters"
 
 	"batuta/deployer"
 )
@@ -78,22 +81,28 @@ func (s *Ship) exit(ctx context.Context, id string) (deployer.Exit, error) {
 	}
 	exit.OOMKilled, exit.Error = found.State.OOMKilled, found.State.Error
 	if exit.Code == 0 && found.RestartCount > 0 {
-		exit.Code = s.lastCode(ctx, id, found)
+		exit.Code = s.diedWith(ctx, found)
 	}
 	return exit, nil
 }
 
-// lastCode finds the exit code of a container that its restart policy starts
-// again: Docker forgets it at that moment, and may answer 0 to who waited. One
-// that runs already is given a second to end with the same code again.
-func (s *Ship) lastCode(ctx context.Context, id string, found container.InspectResponse) int {
-	if found.State.Restarting || !found.State.Running {
-		return found.State.ExitCode
-	}
+// diedWith finds the exit code of a container that its restart policy starts
+// again: Docker forgets it at that moment, and may answer 0 to who waited. Its
+// events still know; 0 if they do not.
+func (s *Ship) diedWith(ctx context.Context, found container.InspectResponse) int {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	code, _ := s.wait(ctx, id, container.WaitConditionNotRunning) // 0 if it runs on
-	return code
+	past, _ := s.client.Events(ctx, events.ListOptions{
+		Since:   found.Created, // by the ship's own clock
+		Filters: filters.NewArgs(filters.Arg("container", found.ID), filters.Arg("event", string(events.ActionDie))),
+	})
+	select {
+	case died := <-past:
+		code, _ := strconv.Atoi(died.Actor.Attributes["exitCode"])
+		return code
+	case <-ctx.Done():
+		return 0
+	}
 }
 
 // wait gives the exit code of a container that meets the condition.

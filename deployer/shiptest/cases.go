@@ -98,6 +98,9 @@ func crash(t *testing.T, b *bench) {
 
 func restarts(t *testing.T, b *bench) {
 	id := b.run(t, b.instance("a", quits(), func(i *deployer.Instance) { i.Restart = "unless-stopped" }))
+	if exit, err := b.Ship.Wait(t.Context(), id); err != nil || exit.Code != 3 {
+		t.Errorf("wait = %+v, %v; want code 3", exit, err)
+	}
 	eventually(t, "the restart is counted", func() error {
 		if c := b.only(t); c.Restarts == 0 {
 			return errors.New("no restart of a container that crashes")
