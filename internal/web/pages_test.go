@@ -16,7 +16,7 @@ func TestFrontPage(t *testing.T) {
 	a := get(t, w.signedIn(t, anasToken), w.URL+"/")
 	a.shows(t,
 		`rowspan="2">portal`, "production", "healthy", "unhealthy", "not running: exited 137", "exited 137</span>",
-		`<a href="http://10.0.0.12:8080" rel="noreferrer">`, `<a href="/runs/213">release 13</a> <span class="mark bad">rolled back`,
+		`<a href="http://10.0.0.12:8080" rel="noreferrer">`, `<a href="/runs/213">release 13</a> <span class="mark bad">rolled back</span>`,
 		"nothing is live", "applying", "Ship <b>node3</b> does not answer.", "2 days ago",
 		"superseded by run 214", "503 Service Unavailable for 1m0s …", "2.1 s", "1 min 0 s",
 	)
