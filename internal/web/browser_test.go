@@ -51,7 +51,7 @@ func chromium(t *testing.T) context.Context {
 }
 
 // click clicks on what leads to another page, and waits for that.
-func click(t *testing.T, tab context.Context, sel chromedp.CSS) {
+func click(tab context.Context, t *testing.T, sel chromedp.CSS) {
 	t.Helper()
 	if _, err := chromedp.RunResponse(tab, chromedp.Click(sel)); err != nil {
 		t.Fatalf("click on %s: %v", sel, err)
@@ -59,7 +59,7 @@ func click(t *testing.T, tab context.Context, sel chromedp.CSS) {
 }
 
 // read is the text that a person sees at a place of the page.
-func read(t *testing.T, tab context.Context, sel chromedp.CSS) string {
+func read(tab context.Context, t *testing.T, sel chromedp.CSS) string {
 	t.Helper()
 	text, err := chromedp.Run(tab, chromedp.Text(sel))
 	if err != nil {
@@ -69,7 +69,7 @@ func read(t *testing.T, tab context.Context, sel chromedp.CSS) string {
 }
 
 // picture takes one of the whole page, if somebody wants to look.
-func picture(t *testing.T, tab context.Context, name string) {
+func picture(tab context.Context, t *testing.T, name string) {
 	t.Helper()
 	if *pictures == "" {
 		return
@@ -98,32 +98,32 @@ func TestInABrowser(t *testing.T) {
 	if err := chromedp.Do(tab, chromedp.EmulateViewport(1200, 900), chromedp.Navigate(w.URL+"/runs/213"), chromedp.SendKeys(chromedp.CSS("input[name=token]"), anasToken)); err != nil {
 		t.Fatal(err)
 	}
-	picture(t, tab, "login")
-	click(t, tab, "main button")
-	if text := read(t, tab, "main"); !strings.Contains(text, "Run 213 of shop") || !strings.Contains(text, "#5 [2/3] COPY . .") {
+	picture(tab, t, "login")
+	click(tab, t, "main button")
+	if text := read(tab, t, "main"); !strings.Contains(text, "Run 213 of shop") || !strings.Contains(text, "#5 [2/3] COPY . .") {
 		t.Errorf("the run's page: %s", text)
 	}
-	picture(t, tab, "run")
-	click(t, tab, "header h1 a")
+	picture(tab, t, "run")
+	click(tab, t, "header h1 a")
 	for sel, want := range map[chromedp.CSS][]string{
 		"#status": {"portal", "production", "healthy", "http://10.0.0.12:8080", "rolled back"},
 		"#runs":   {"Cart: keep the amount when signing in", "superseded", `<script>alert("x")</script>`},
 		".alert":  {"Ship node3 does not answer."},
 	} {
-		text := read(t, tab, sel)
+		text := read(tab, t, sel)
 		for _, w := range want {
 			if !strings.Contains(text, w) {
 				t.Errorf("%s does not show %q: %s", sel, w, text)
 			}
 		}
 	}
-	picture(t, tab, "front")
+	picture(tab, t, "front")
 	if err := chromedp.Do(tab, chromedp.EmulateViewport(390, 800)); err != nil {
 		t.Fatal(err)
 	}
-	picture(t, tab, "phone")
-	click(t, tab, "header button")
-	if text := read(t, tab, "main"); !strings.Contains(text, "Token") {
+	picture(tab, t, "phone")
+	click(tab, t, "header button")
+	if text := read(tab, t, "main"); !strings.Contains(text, "Token") {
 		t.Errorf("signed out: %s", text)
 	}
 }

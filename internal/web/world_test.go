@@ -74,7 +74,7 @@ func newWorld(t *testing.T, change ...func(*web.Config)) *world {
 	}
 	w.Server = httptest.NewServer(d)
 	t.Cleanup(func() {
-		w.Server.Close()
+		w.Close()
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
