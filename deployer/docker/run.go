@@ -44,17 +44,18 @@ func (s *Ship) Remove(ctx context.Context, id string) error {
 	return s.fault(s.remove(ctx, id), "remove %.12s", id)
 }
 
+// remove asks again while somebody else removes the container: Docker's own
+// way to wait for that misses the end of a removal that is almost over.
 func (s *Ship) remove(ctx context.Context, id string) error {
 	c, err := s.engine(ctx)
-	if err != nil {
-		return err
-	}
-	err = c.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
-	if errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress") {
-		_, err = s.wait(ctx, id, container.WaitConditionRemoved)
-	}
-	if errdefs.IsNotFound(err) {
-		return nil
+	for err == nil {
+		err = c.ContainerRemove(ctx, id, container.RemoveOptions{Force: true, RemoveVolumes: true})
+		switch {
+		case err == nil, errdefs.IsNotFound(err):
+			return nil
+		case errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress"):
+			err = pause(ctx, namePause)
+		}
 	}
 	return err
 }
@@ -67,7 +68,7 @@ func (s *Ship) Wait(ctx context.Context, id string) (deployer.Exit, error) {
 }
 
 func (s *Ship) exit(ctx context.Context, id string) (deployer.Exit, error) {
-	code, err := s.wait(ctx, id, container.WaitConditionNotRunning)
+	code, err := s.wait(ctx, id)
 	if err != nil {
 		return deployer.Exit{}, err
 	}
@@ -105,13 +106,13 @@ func (s *Ship) diedWith(ctx context.Context, found container.InspectResponse) in
 	}
 }
 
-// wait gives the exit code of a container that meets the condition.
-func (s *Ship) wait(ctx context.Context, id string, condition container.WaitCondition) (int, error) {
+// wait gives the exit code of a container that does not run (any more).
+func (s *Ship) wait(ctx context.Context, id string) (int, error) {
 	c, err := s.engine(ctx)
 	if err != nil {
 		return 0, err
 	}
-	answer, failure := c.ContainerWait(ctx, id, condition) // one of the two always comes, by ctx at the latest
+	answer, failure := c.ContainerWait(ctx, id, container.WaitConditionNotRunning) // one of the two always comes, by ctx at the latest
 	select {
 	case ended := <-answer:
 		return int(ended.StatusCode), nil
