@@ -65,21 +65,15 @@ func (p *Pipeline) plan(ctx context.Context, app App, r batuta.Release, env batu
 	if !ok {
 		return deployer.Plan{}, &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("release %d of %s has no document for %s", r.Number, r.App, env), Hint: "its " + RecipeFile + " names " + names(r.Order) + " in promote"}
 	}
-	doc, err := deployer.Parse(EnvironmentFile(env), []byte(text))
-	if err != nil {
-		return deployer.Plan{}, err
-	}
 	grant, err := app.grant(env)
 	if err != nil {
 		return deployer.Plan{}, err
 	}
-	place := scope(app.Name, env)
-	have := p.Fleet.Observe(ctx, place)
-	want, err := doc.Resolve(deployer.Input{
-		Scope: place, Release: r.Number, Images: r.Images, Pins: r.Pins,
-		Ships: grant.Ships, Allow: grant.Allow, Current: have.Containers, Key: p.Key,
-		Secret: func(name string) (string, bool) { s, ok := app.Secrets[name]; return s, ok },
-	})
+	doc, _ := deployer.Parse(EnvironmentFile(env), []byte(text)) // Resolve repeats its problems
+	have := p.Fleet.Observe(ctx, scope(app.Name, env))
+	in := app.input(env, grant)
+	in.Release, in.Images, in.Pins, in.Current, in.Key = r.Number, r.Images, r.Pins, have.Containers, p.Key
+	want, err := doc.Resolve(in)
 	if err != nil {
 		return deployer.Plan{}, err
 	}

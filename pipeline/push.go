@@ -76,11 +76,7 @@ func (j *journey) read(ctx context.Context, log io.Writer) (Blueprint, error) {
 		return Blueprint{}, err
 	}
 	defer root.Close()
-	b, err := ReadBlueprint(root.FS())
-	if err == nil && b.Recipe.App != j.run.App {
-		err = &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%s is for app %s, not %s", RecipeFile, b.Recipe.App, j.run.App), Hint: "give the app the same name in server.yml and " + RecipeFile}
-	}
-	return b, err
+	return j.app.blueprint(root.FS())
 }
 
 // tree is the directory of the run's tree, fetched again if it has gone since

@@ -11,7 +11,6 @@ import (
 
 	"batuta"
 	"batuta/builder"
-	"batuta/deployer"
 	"batuta/internal/document"
 )
 
@@ -64,7 +63,10 @@ type imageRecipe struct {
 
 // ParseRecipe reads a batuta.yml. All that is wrong with it comes back as
 // batuta.Problems.
-func ParseRecipe(file string, data []byte) (Recipe, error) {
+func ParseRecipe(file string, data []byte) (Recipe, error) { return parseRecipe(file, data, "") }
+
+// parseRecipe reads the recipe of an app; of any, if app is empty.
+func parseRecipe(file string, data []byte, app batuta.AppName) (Recipe, error) {
 	var written struct {
 		App    string                 `yaml:"app"`
 		Images map[string]imageRecipe `yaml:"images"`
@@ -76,6 +78,8 @@ func ParseRecipe(file string, data []byte) (Recipe, error) {
 	top := document.Path{}
 	if err := batuta.CheckLabel(written.App); err != nil {
 		problem(doc, top.At("app"), err)
+	} else if app != "" && r.App != app {
+		doc.Problem(top.At("app"), fmt.Sprintf("this is the repository of %s, not of %s", app, r.App), "give the app the same name here and in server.yml")
 	}
 	for _, name := range slices.Sorted(maps.Keys(written.Images)) {
 		at := top.At("images", name)
@@ -133,51 +137,4 @@ func readOrder(doc *document.Document, at document.Path, names []string) []batut
 		order = append(order, env)
 	}
 	return order
-}
-
-// Blueprint is all that one revision says about building and running itself:
-// enough to finish the run without the tree.
-type Blueprint struct {
-	Recipe    Recipe                            `json:"recipe"`
-	Documents map[batuta.EnvironmentName]string `json:"documents"`
-}
-
-// ReadBlueprint reads batuta.yml and the documents of the environments it
-// names from the top of a tree. All that is wrong with them comes back at once.
-func ReadBlueprint(tree fs.FS) (Blueprint, error) {
-	data, err := fs.ReadFile(tree, RecipeFile)
-	if err != nil {
-		return Blueprint{}, &batuta.Error{Kind: batuta.Invalid, Message: "the repository has no " + RecipeFile, Hint: "add one at its top; `batuta validate` checks it"}
-	}
-	recipe, err := ParseRecipe(RecipeFile, data)
-	problems := asProblems(err)
-	b := Blueprint{Recipe: recipe, Documents: map[batuta.EnvironmentName]string{}}
-	for _, env := range recipe.Promote {
-		file := EnvironmentFile(env)
-		text, err := fs.ReadFile(tree, file)
-		if err != nil {
-			problems = append(problems, batuta.Problem{File: file, Line: 1, Column: 1, Message: "the file is missing", Hint: RecipeFile + " names " + string(env) + " in promote"})
-			continue
-		}
-		_, err = deployer.Parse(file, text)
-		problems = append(problems, asProblems(err)...)
-		b.Documents[env] = string(text)
-	}
-	return b, problems.Err()
-}
-
-// EnvironmentFile is where the repository keeps an environment's document.
-func EnvironmentFile(env batuta.EnvironmentName) string {
-	return "environments/" + string(env) + ".yml"
-}
-
-// asProblems gives the problems that an error holds; another error becomes one.
-func asProblems(err error) batuta.Problems {
-	if err == nil {
-		return nil
-	}
-	if ps, ok := errors.AsType[batuta.Problems](err); ok {
-		return ps
-	}
-	return batuta.Problems{{Message: err.Error()}}
 }

@@ -228,19 +228,45 @@ func TestSkippedRefusedAndRetried(t *testing.T) {
 	want(t, w.running("qa"), "web-1@a=gone")
 }
 
+// unresolvable is a document whose mistakes show only against the server.
+const unresolvable = `batuta: 1
+services:
+  db:
+    image: postgres:17
+    instances: {db-1: {ship: bb}}
+    requires: [web]
+  web:
+    build: wbe
+    on: {role: prod}
+    count: 2
+    requires: [db]
+    env: {TOKEN: "${secret:nmp}"}
+  cache:
+    image: redis:8
+    ports: {redis: "6379:6379"}
+    instances: {cache-1: {ship: b}, cache-2: {ship: b}}
+`
+
 func TestMistakesOfARepositoryAreToldAtOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.files = map[string]string{
-		"batuta.yml":          "app: shop\nimages: {web: {dokerfile: x}}\npromote: [qa, production]\n",
-		"environments/qa.yml": "batuta: 1\nservices:\n  web: {biuld: web}\n",
+		"batuta.yml":                  "app: shop\nimages: {web: {dokerfile: x}}\npromote: [qa, production, staging]\n",
+		"environments/qa.yml":         "batuta: 1\nservices:\n  web: {biuld: web}\n",
+		"environments/production.yml": unresolvable,
 	}
 	s := w.start(t)
 	run := s.ended(t, s.push(t, "one"))
 	for _, problem := range []string{
 		`batuta.yml:2:16: images.web.dokerfile: unknown key "dokerfile" (did you mean "dockerfile"?)`,
 		`environments/qa.yml:3:9: services.web.biuld: unknown key "biuld" (did you mean "build"?)`,
-		`environments/production.yml:1:1: the file is missing`,
+		`environments/production.yml:5:30: services.db.instances.db-1.ship: no ship "bb" (did you mean "b"?)`,
+		`environments/production.yml:6:15: services.db.requires: the services require each other: db → web → db`,
+		`environments/production.yml:8:12: services.web.build: no image "wbe" is built (did you mean "web"?)`,
+		`environments/production.yml:9:9: services.web.on: no ship matches role = prod (the ships are b (role=production), c (role=production))`,
+		`environments/production.yml:12:18: services.web.env.TOKEN: no secret "nmp"`,
+		`environments/production.yml:15:20: services.cache.ports.redis: cache-1 and cache-2 both want host port 6379 of b`,
+		`environments/staging.yml:1:1: the file is missing (batuta.yml names staging in promote)`,
 	} {
 		if !strings.Contains(run.Error, problem) {
 			t.Errorf("the error lacks %q:\n%s", problem, run.Error)

@@ -1,0 +1,104 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"batuta"
+	"batuta/deployer"
+	"batuta/internal/document"
+)
+
+// Blueprint is all that one revision says about building and running itself:
+// enough to finish the run without the tree.
+type Blueprint struct {
+	Recipe    Recipe                            `json:"recipe"`
+	Documents map[batuta.EnvironmentName]string `json:"documents"`
+}
+
+// EnvironmentFile is where the repository keeps an environment's document.
+func EnvironmentFile(env batuta.EnvironmentName) string {
+	return "environments/" + string(env) + ".yml"
+}
+
+// blueprint reads batuta.yml and the documents of the environments it names
+// from the top of a tree. All that is wrong with them comes back at once, also
+// what shows only against what the server grants: so that nothing is built
+// that could not be deployed.
+func (a App) blueprint(tree fs.FS) (Blueprint, error) {
+	b := Blueprint{Documents: map[batuta.EnvironmentName]string{}}
+	data, err := readDocument(tree, RecipeFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return b, &batuta.Error{Kind: batuta.Invalid, Message: "the repository has no " + RecipeFile, Hint: "add one at its top; `batuta validate` checks it"}
+	} else if err != nil {
+		return b, err
+	}
+	b.Recipe, err = parseRecipe(RecipeFile, data, a.Name)
+	problems := asProblems(err)
+	for _, env := range b.Recipe.Promote {
+		text, err := readDocument(tree, EnvironmentFile(env))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = batuta.Problems{{File: EnvironmentFile(env), Line: 1, Column: 1, Message: "the file is missing", Hint: RecipeFile + " names " + string(env) + " in promote"}}
+		}
+		if err == nil {
+			b.Documents[env] = string(text)
+			err = a.rehearse(env, text, b.Recipe)
+		}
+		problems = append(problems, asProblems(err)...)
+	}
+	return b, problems.Err()
+}
+
+// readDocument reads a file that is no larger than a document may be.
+func readDocument(tree fs.FS, file string) ([]byte, error) {
+	info, err := fs.Stat(tree, file)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > document.MaxBytes {
+		return nil, batuta.Problems{{File: file, Line: 1, Column: 1, Message: fmt.Sprintf("the file has %d bytes", info.Size()), Hint: fmt.Sprintf("at most %d are read", document.MaxBytes)}}
+	}
+	return fs.ReadFile(tree, file)
+}
+
+// rehearse resolves an environment's document as it will be for a release,
+// with made-up digests for the images that are not there yet.
+func (a App) rehearse(env batuta.EnvironmentName, text []byte, r Recipe) error {
+	grant, err := a.grant(env)
+	if e, ok := errors.AsType[*batuta.Error](err); ok {
+		return batuta.Problems{{File: EnvironmentFile(env), Line: 1, Column: 1, Message: e.Message, Hint: e.Hint}}
+	}
+	doc, _ := deployer.Parse(EnvironmentFile(env), text) // Resolve repeats its problems
+	madeUp := batuta.Image{Repository: a.Images, Digest: batuta.Digest("sha256:" + strings.Repeat("0", 64))}
+	in := a.input(env, grant)
+	in.Images, in.Pins = map[batuta.ImageName]batuta.Image{}, map[string]batuta.Image{}
+	for name := range r.Images {
+		in.Images[name] = madeUp
+	}
+	for _, reference := range doc.References() {
+		in.Pins[reference] = madeUp
+	}
+	_, err = doc.Resolve(in)
+	return err
+}
+
+// input is what the server knows when it resolves a document of the app.
+func (a App) input(env batuta.EnvironmentName, g Grant) deployer.Input {
+	return deployer.Input{
+		Scope: deployer.Scope{App: a.Name, Environment: env}, Ships: g.Ships, Allow: g.Allow,
+		Secret: func(name string) (string, bool) { s, ok := a.Secrets[name]; return s, ok },
+	}
+}
+
+// asProblems gives the problems that an error holds; another error becomes one.
+func asProblems(err error) batuta.Problems {
+	if err == nil {
+		return nil
+	}
+	if ps, ok := errors.AsType[batuta.Problems](err); ok {
+		return ps
+	}
+	return batuta.Problems{{Message: err.Error()}}
+}
