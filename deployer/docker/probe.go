@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
 	"batuta"
@@ -111,6 +112,8 @@ func (s *Ship) exec(ctx context.Context, id string, c deployer.Check) error {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return unhealthy("it did not end in time")
+	case errdefs.IsConflict(err), errors.Is(err, batuta.Conflict):
+		return unhealthy("the container does not run")
 	case err != nil:
 		return s.fault(err, "check %.12s", id)
 	case code != 0 && len(printed) > 0:

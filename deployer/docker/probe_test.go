@@ -117,6 +117,10 @@ func TestExecCheckTellsWhatItPrinted(t *testing.T) {
 		t.Errorf("one that does not end: %v", err)
 	}
 	must(t, check("true"))
+	missing := deployer.Check{Type: deployer.CheckExec, Command: []string{"/no/such/program"}, Timeout: patient}
+	if err := b.Probe(t.Context(), id, missing); !errors.Is(err, batuta.Unhealthy) || !strings.Contains(err.Error(), "/no/such/program") {
+		t.Errorf("a program that is missing: %v", err)
+	}
 }
 
 func TestCheckOfWhatDoesNotRun(t *testing.T) {
@@ -125,12 +129,17 @@ func TestCheckOfWhatDoesNotRun(t *testing.T) {
 	id := b.run(t, b.instance("exit 1"))
 	_, err := b.Wait(t.Context(), id)
 	must(t, err)
-	if err := b.Probe(t.Context(), id, tcp(8080)); !errors.Is(err, batuta.Unhealthy) || !strings.Contains(err.Error(), "exited") {
-		t.Errorf("one that ended: %v", err)
+	checks := []deployer.Check{tcp(8080), page("/"), goAhead}
+	for _, c := range checks {
+		if err := b.Probe(t.Context(), id, c); !errors.Is(err, batuta.Unhealthy) || !strings.Contains(err.Error(), "does not run") {
+			t.Errorf("%s of one that ended: %v", c, err)
+		}
 	}
 	must(t, b.Remove(t.Context(), id))
-	if err := b.Probe(t.Context(), id, tcp(8080)); !errors.Is(err, batuta.NotFound) {
-		t.Errorf("one that is gone: %v", err)
+	for _, c := range checks {
+		if err := b.Probe(t.Context(), id, c); !errors.Is(err, batuta.NotFound) {
+			t.Errorf("%s of one that is gone: %v", c, err)
+		}
 	}
 	if err := b.Probe(t.Context(), id, deployer.Check{Type: "udp"}); !errors.Is(err, batuta.Invalid) {
 		t.Errorf("a check of no known type: %v", err)
