@@ -41,7 +41,7 @@ func (s *stand) commanded(ctx context.Context, mark string) (t turn, err error) 
 			"--local=context=" + dir, "--local=dockerfile=" + dir, "--output=type=image,push=true,name=" + image,
 		}},
 		{"docker pull", []string{"docker", "pull", "--quiet", image}},
-		{"docker run", []string{"docker", "run", "--detach", "--publish=127.0.0.1::8080", "--label=" + s.label(), image}},
+		{"docker run", []string{"docker", "run", "--detach", "--publish=8080", "--label=" + s.label(), image}},
 	}
 	t.parts = map[string]time.Duration{}
 	began := time.Now()

@@ -26,28 +26,29 @@ type bench struct {
 	undo   []func(context.Context) error
 }
 
-// newBench compiles the programs.
-func newBench(ctx context.Context, o options) (b *bench, err error) {
-	b = &bench{options: o, token: rand.Text()}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, b.close(context.WithoutCancel(ctx)))
-		}
-	}()
-	if b.dir, err = os.MkdirTemp("", "batuta-bench-"); err != nil {
+// newBench makes the place.
+func newBench(o options) (*bench, error) {
+	dir, err := os.MkdirTemp("", "batuta-bench-")
+	if err != nil {
 		return nil, err
 	}
+	b := &bench{options: o, dir: dir, token: rand.Text()}
 	b.later(func(context.Context) error { return os.RemoveAll(b.dir) })
+	return b, nil
+}
+
+// prepare compiles the programs.
+func (b *bench) prepare(ctx context.Context) error {
 	source, err := host.Output(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "batuta")
 	if err != nil {
-		return nil, fmt.Errorf("find the checkout from the current directory: %w", err)
+		return fmt.Errorf("find the checkout from the current directory: %w", err)
 	}
 	b.source = strings.TrimSpace(source)
 	if b.batuta, err = b.compile(ctx, "cmd/batuta"); err != nil {
-		return nil, err
+		return err
 	}
 	b.bare, err = b.compile(ctx, "internal/bench/testdata/bare")
-	return b, err
+	return err
 }
 
 // compile makes a program the way `make build` does.

@@ -46,6 +46,15 @@ func part(what string, ours, theirs []time.Duration) row {
 	return r
 }
 
+// each is one figure of every turn.
+func each[T, F any](turns []T, of func(T) F) []F {
+	values := make([]F, len(turns))
+	for i, t := range turns {
+		values[i] = of(t)
+	}
+	return values
+}
+
 type number interface{ ~int | ~int64 | ~float64 }
 
 // spread is the median and, if there are several values, the quartiles.

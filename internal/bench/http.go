@@ -77,17 +77,19 @@ func (e *engine) address(ctx context.Context, container string) (string, error) 
 	return "", fmt.Errorf("container %.12s publishes no port", container)
 }
 
-// starts gives the containers with a label as they start, from now on. The
-// channel is closed when ctx ends or the Engine hangs up.
-func (e *engine) starts(ctx context.Context, label string) (<-chan string, error) {
+// watch gives the containers with a label as they start, from now on, until
+// stop is called. The channel is closed when the Engine hangs up.
+func (e *engine) watch(ctx context.Context, label string) (started <-chan string, stop func(), err error) {
+	ctx, cancel := context.WithCancel(ctx)
 	filters := fmt.Sprintf(`{"label": [%q], "event": ["start"]}`, label)
 	events, body, err := e.ask(ctx, "/events", url.Values{"filters": {filters}})
 	if err != nil {
-		return nil, err
+		cancel()
+		return nil, nil, err
 	}
-	started := make(chan string)
-	go func() { // ends with ctx
-		defer close(started)
+	ids := make(chan string)
+	go func() {
+		defer close(ids)
 		defer body.Close()
 		for {
 			var event struct{ ID string }
@@ -95,11 +97,16 @@ func (e *engine) starts(ctx context.Context, label string) (<-chan string, error
 				return
 			}
 			select {
-			case started <- event.ID:
+			case ids <- event.ID:
 			case <-ctx.Done():
 				return
 			}
 		}
 	}()
-	return started, nil
+	stop = func() {
+		cancel()
+		for range ids { // until it is closed
+		}
+	}
+	return ids, stop, nil
 }

@@ -81,24 +81,35 @@ func parse(args []string) (options, error) {
 // cleanTime bounds how long it takes to remove what was started.
 const cleanTime = time.Minute
 
-// run measures what is asked for, and prints each result when it is there.
+// run measures what is asked for, and cleans up whatever comes of it.
 func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	b, err := newBench(ctx, o)
+	b, err := newBench(o)
 	if err != nil {
 		return err
 	}
 	defer func() {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx) // what broke off because of it does not matter
+		}
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
 		defer cancel()
 		err = errors.Join(err, b.close(clean))
 	}()
+	return b.measure(ctx, out)
+}
+
+// measure prints each result when it is there.
+func (b *bench) measure(ctx context.Context, out io.Writer) error {
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
 	fmt.Fprintln(out, machine())
 	for _, m := range measurements {
-		if !slices.Contains(o.only, m.name) {
+		if !slices.Contains(b.only, m.name) {
 			continue
 		}
 		rows, err := m.take(ctx, b)

@@ -204,11 +204,3 @@ func pushRows(ours, bare []turn) []row {
 	}
 	return rows
 }
-
-func each[T any](turns []turn, of func(turn) T) []T {
-	values := make([]T, len(turns))
-	for i, t := range turns {
-		values[i] = of(t)
-	}
-	return values
-}

@@ -39,13 +39,15 @@ func (b *bench) start(ctx context.Context, dir, address, page, program string, a
 	}
 	s := &service{address, p}
 	b.later(s.stop)
-	return s, lab.Eventually(ctx, startTime, func() error {
-		if err := p.Err(); err != nil {
-			return err
+	var failed error
+	late := lab.Eventually(ctx, startTime, func() error {
+		if failed = p.Err(); failed != nil {
+			return nil
 		}
 		_, err := get(ctx, s.url()+page)
 		return err
 	})
+	return s, errors.Join(failed, late)
 }
 
 // stop ends the program as a service manager would; one that has ended, or is
@@ -98,10 +100,11 @@ func (b *bench) serveBare(ctx context.Context) (*service, error) {
 	return b.start(ctx, dir, address, "/healthz", b.bare, "-listen", address, "-database", filepath.Join(dir, "database"), "-secret", b.token)
 }
 
-// apps is as many apps for a server.yml as the team that Batuta is for has.
+// apps is as many apps for a server.yml as the team that Batuta is for has, on
+// a ship that nothing is deployed to.
 func (b *bench) apps(repository string) string {
 	var text strings.Builder
-	text.WriteString("apps:\n")
+	text.WriteString("ships:\n  unused: {endpoint: \"unix:///nowhere\"}\napps:\n")
 	for i := range teamApps {
 		fmt.Fprintf(&text, "  %s: {repository: %q, webhook_secrets: [%s]}\n", appName(i), repository, b.token)
 	}

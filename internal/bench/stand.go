@@ -37,9 +37,12 @@ func newStand(ctx context.Context, b *bench) (s *stand, err error) {
 	if s.tools.logins, err = b.login(s.address); err != nil {
 		return nil, err
 	}
-	if s.starts, err = s.engine.starts(ctx, "batuta.app="+string(s.app)); err != nil {
+	starts, stop, err := s.engine.watch(ctx, "batuta.app="+string(s.app))
+	if err != nil {
 		return nil, err
 	}
+	s.starts = starts
+	s.later(func(context.Context) error { stop(); return nil })
 	remote := fmt.Sprintf("http://bench:%s@%s/git/%s.git", b.token, s.address, s.app)
 	s.copy, err = newWorkingCopy(ctx, b.dir, s.app, remote)
 	return s, err
