@@ -85,7 +85,7 @@ func (s *site) sameBytes(t *testing.T, containers []batuta.ContainerState) {
 	for _, c := range containers {
 		for _, ship := range s.ships {
 			if ship.Name == c.Ship {
-				ids[onShip(t, t.Context(), ship, "container", "inspect", "--format", "{{.Image}} {{.Config.Image}}", c.ID)] = true
+				ids[onShip(t.Context(), t, ship, "container", "inspect", "--format", "{{.Image}} {{.Config.Image}}", c.ID)] = true
 			}
 		}
 	}

@@ -165,7 +165,7 @@ func (s *story) follow(ctx context.Context, run batuta.Run) error {
 		}
 		select {
 		case <-time.After(followEvery):
-		case <-s.stage.ended:
+		case <-s.ended:
 			return errors.Join(errors.New("the server stopped"), s.err)
 		case <-ctx.Done():
 			return ctx.Err()

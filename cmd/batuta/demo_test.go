@@ -23,7 +23,7 @@ func TestDemoOnce(t *testing.T) {
 	before := engine(t)
 	ctx, cancel := context.WithTimeout(t.Context(), runTime)
 	defer cancel()
-	out, err := demo(t, ctx, "--once").CombinedOutput()
+	out, err := demo(ctx, t, "--once").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -40,7 +40,7 @@ func TestDemoOnce(t *testing.T) {
 
 func TestDemoUntilInterrupted(t *testing.T) {
 	before := engine(t)
-	cmd := demo(t, t.Context())
+	cmd := demo(t.Context(), t)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +78,7 @@ func TestDemoUntilInterrupted(t *testing.T) {
 
 // demo is the command, its own process group, with files where the test can
 // see them.
-func demo(t *testing.T, ctx context.Context, args ...string) *exec.Cmd {
+func demo(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	endpoint := lab.Docker(t)
 	cmd := exec.CommandContext(ctx, binary(t), append([]string{"demo", "--docker", endpoint}, args...)...)
@@ -92,10 +92,10 @@ func engine(t *testing.T) string {
 	t.Helper()
 	ship := lab.Ship{Name: "machine", Endpoint: lab.Docker(t)}
 	return strings.Join([]string{
-		onShip(t, t.Context(), ship, "container", "ls", "--all", "--quiet", "--filter", "label=batuta.app=hello"),
-		onShip(t, t.Context(), ship, "container", "ls", "--all", "--quiet", "--filter", "label=batuta.role=probe"),
-		onShip(t, t.Context(), ship, "network", "ls", "--quiet", "--filter", "label=batuta.app=hello"),
-		onShip(t, t.Context(), ship, "image", "ls", "--quiet", "--filter", "reference=127.0.0.1:*/hello/web"),
+		onShip(t.Context(), t, ship, "container", "ls", "--all", "--quiet", "--filter", "label=batuta.app=hello"),
+		onShip(t.Context(), t, ship, "container", "ls", "--all", "--quiet", "--filter", "label=batuta.role=probe"),
+		onShip(t.Context(), t, ship, "network", "ls", "--quiet", "--filter", "label=batuta.app=hello"),
+		onShip(t.Context(), t, ship, "image", "ls", "--quiet", "--filter", "reference=127.0.0.1:*/hello/web"),
 	}, "\n")
 }
 

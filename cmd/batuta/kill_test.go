@@ -182,7 +182,7 @@ func (s *site) onlyOnce(t *testing.T, app batuta.AppName) {
 	}
 	containers := 0
 	for _, ship := range s.ships {
-		containers += len(strings.Fields(onShip(t, t.Context(), ship, "container", "ls", "--all", "--quiet", "--filter", "label=batuta.app="+string(app))))
+		containers += len(strings.Fields(onShip(t.Context(), t, ship, "container", "ls", "--all", "--quiet", "--filter", "label=batuta.app="+string(app))))
 	}
 	if containers != 3 {
 		t.Errorf("%d containers on the ships, want 3", containers)

@@ -97,12 +97,12 @@ func (s *site) sweep(t *testing.T, app batuta.AppName) {
 	defer cancel()
 	for _, ship := range s.ships {
 		for _, kind := range []string{"container", "network"} { // in this order: a network in use stays
-			ids := strings.Fields(onShip(t, ctx, ship, kind, "ls", "--quiet", "--filter", "label=batuta.app="+string(app)))
+			ids := strings.Fields(onShip(ctx, t, ship, kind, "ls", "--quiet", "--filter", "label=batuta.app="+string(app)))
 			if kind == "container" {
-				ids = strings.Fields(onShip(t, ctx, ship, kind, "ls", "--all", "--quiet", "--filter", "label=batuta.app="+string(app)))
+				ids = strings.Fields(onShip(ctx, t, ship, kind, "ls", "--all", "--quiet", "--filter", "label=batuta.app="+string(app)))
 			}
 			if len(ids) > 0 {
-				onShip(t, ctx, ship, append([]string{kind, "rm"}, flagged(kind, ids)...)...)
+				onShip(ctx, t, ship, append([]string{kind, "rm"}, flagged(kind, ids)...)...)
 			}
 		}
 	}
@@ -116,7 +116,7 @@ func flagged(kind string, ids []string) []string {
 }
 
 // onShip runs Docker's own command against a ship.
-func onShip(t *testing.T, ctx context.Context, ship lab.Ship, args ...string) string {
+func onShip(ctx context.Context, t *testing.T, ship lab.Ship, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, "docker", append([]string{"--host", ship.Endpoint}, args...)...)
 	var errs bytes.Buffer

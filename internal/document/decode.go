@@ -73,7 +73,7 @@ func (n Node) decode(v reflect.Value) {
 	if y.Kind == yaml.ScalarNode && y.Tag == "!!null" {
 		return
 	}
-	if u, ok := v.Addr().Interface().(Unmarshaler); ok {
+	if u, ok := reflect.TypeAssert[Unmarshaler](v.Addr()); ok {
 		if err := u.UnmarshalDocument(n); err != nil && !errors.Is(err, errReported) {
 			n.problem(err)
 		}
@@ -128,7 +128,7 @@ func (n Node) decodeMap(v reflect.Value) {
 			panic("document: map keys are strings")
 		}
 		k.SetString(key)
-		if c, ok := k.Interface().(interface{ Check() error }); ok {
+		if c, ok := reflect.TypeAssert[interface{ Check() error }](k); ok {
 			if err := c.Check(); err != nil {
 				place.problem(err)
 				return

@@ -131,7 +131,7 @@ func laughs() string {
 func FuzzRead(f *testing.F) {
 	f.Add("name: a\nservices: {web: {image: x}}")
 	f.Add("a: &a [*a]")
-	f.Fuzz(func(t *testing.T, text string) {
+	f.Fuzz(func(_ *testing.T, text string) {
 		var got file
 		_ = document.Read("x.yml", []byte(text), &got).Err()
 	})

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/textproto"
@@ -118,9 +119,7 @@ func (c *cgiResponse) begin(head []byte) error {
 		}
 	}
 	fields.Del("Status")
-	for name, values := range fields {
-		c.w.Header()[name] = values
-	}
+	maps.Copy(c.w.Header(), fields)
 	c.w.WriteHeader(status)
 	c.begun, c.header = true, nil
 	return nil

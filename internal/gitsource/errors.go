@@ -29,8 +29,7 @@ func (m *missingRef) Error() string { return "no ref " + m.ref }
 // explain turns what went wrong into what a person can act on. Addresses
 // inside err are those that go-git got, which hold no credentials.
 func explain(ctx context.Context, repo Repository, err error, maxBytes int64) error {
-	var known *batuta.Error
-	if errors.As(err, &known) {
+	if _, known := errors.AsType[*batuta.Error](err); known {
 		return fmt.Errorf("fetch %s: %w", repo, err)
 	}
 	if cause := context.Cause(ctx); cause != nil {

@@ -104,6 +104,6 @@ func run(ctx context.Context, server *http.Server, listener net.Listener) error 
 	if err != nil {
 		err = errors.Join(fmt.Errorf("stop serving: %w", err), server.Close())
 	}
-	<-ended // http.ErrServerClosed
+	_ = <-ended // http.ErrServerClosed
 	return err
 }

@@ -83,7 +83,7 @@ func (g gate) upload(w http.ResponseWriter, r *http.Request) {
 
 // catalog is not offered: a list of every repository is for no token that goes
 // out to a ship or a builder.
-func (g gate) catalog(w http.ResponseWriter, r *http.Request) {
+func (g gate) catalog(w http.ResponseWriter, _ *http.Request) {
 	refuse(w, errcode.ErrorCodeUnsupported)
 }
 

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -43,7 +44,7 @@ func TestPin(t *testing.T) {
 		{nil, "127.0.0.1:1/web:v1", batuta.Image{}, batuta.Unavailable},
 	} {
 		got, err := test.pinner.Pin(t.Context(), test.reference)
-		if got != test.want || (err == nil) != (test.kind == nil) || test.kind != nil && !isKind(err, test.kind.(batuta.Kind)) {
+		if got != test.want || (err == nil) != (test.kind == nil) || test.kind != nil && !errors.Is(err, test.kind) {
 			t.Errorf("Pin(%q) = %s, %v, want %s, %v", test.reference, got, err, test.want, test.kind)
 		}
 	}

@@ -98,7 +98,7 @@ func (t *tx) close() error {
 	for _, s := range t.statements {
 		errs = append(errs, s.Close())
 	}
-	return errors.Join(append(errs, t.Conn.Close())...)
+	return errors.Join(append(errs, t.Close())...)
 }
 
 func (t *tx) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
