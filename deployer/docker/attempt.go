@@ -49,7 +49,7 @@ func get(ctx context.Context, dial dialer, host string, c deployer.Check) error 
 	}
 	req.Host = cmp.Or(c.Host, req.Host)
 	req.Header.Set("User-Agent", "batuta-check")
-	resp, err := plainClient(dial).Do(req)
+	resp, err := plainClient(ctx, dial).Do(req)
 	if err != nil {
 		return reason(err)
 	}
@@ -70,10 +70,13 @@ func get(ctx context.Context, dial dialer, host string, c deployer.Check) error 
 	return nil
 }
 
-// plainClient follows no redirect and keeps no connection.
-func plainClient(dial dialer) *http.Client {
+// plainClient follows no redirect and keeps no connection. It connects for as
+// long as ctx lasts: the transport's own would let a connection be made after
+// nobody wants it.
+func plainClient(ctx context.Context, dial dialer) *http.Client {
+	connect := func(_ context.Context, network, address string) (net.Conn, error) { return dial(ctx, network, address) }
 	return &http.Client{
-		Transport:     &http.Transport{DialContext: dial, DisableKeepAlives: true},
+		Transport:     &http.Transport{DialContext: connect, DisableKeepAlives: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

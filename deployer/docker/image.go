@@ -10,7 +10,8 @@ import (
 )
 
 // RemoveImages removes the references to images that begin with a prefix,
-// such as registry.example.edu/portal/. An image goes with its last reference; those that a container needs stay.
+// such as registry.example.edu/portal/. An image goes with its last reference;
+// those that a container needs stay.
 func (s *Ship) RemoveImages(ctx context.Context, prefix string) error {
 	c, err := s.engine(ctx)
 	if err != nil {

@@ -157,3 +157,19 @@ func TestPullsOfOneImageAreOne(t *testing.T) {
 		}
 	}
 }
+
+func TestRemovedImagesAreThoseWithThePrefix(t *testing.T) {
+	t.Parallel()
+	g, b := newGate(t), newBench(t)
+	ship := dial(t, b.at.Name, b.at.TCP, docker.Options{Auth: g.login})
+	i := g.image(t, b.at)
+	must(t, ship.Pull(t.Context(), i))
+	must(t, ship.RemoveImages(t.Context(), g.host+"/library/"))
+	engine := raw(t, b.at.Endpoint)
+	if _, err := engine.ImageInspect(t.Context(), i.String()); err == nil {
+		t.Error("it is still there")
+	}
+	if _, err := engine.ImageInspect(t.Context(), b.image.String()); err != nil {
+		t.Errorf("another one is gone: %v", err)
+	}
+}
