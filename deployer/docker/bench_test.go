@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,18 +133,6 @@ func (b *bench) only(t *testing.T) deployer.Container {
 func (b *bench) passes(t *testing.T, id string, c deployer.Check) {
 	t.Helper()
 	lab.Wait(t, patient, func() error { return b.Probe(t.Context(), id, c) })
-}
-
-// prints waits until a container has printed a line.
-func (b *bench) prints(t *testing.T, id, line string) {
-	t.Helper()
-	lab.Wait(t, patient, func() error {
-		lines, err := b.Tail(t.Context(), id, 100)
-		if err == nil && !slices.Contains(lines, line) {
-			err = fmt.Errorf("it printed %q", lines)
-		}
-		return err
-	})
 }
 
 func tcp(port int) deployer.Check {

@@ -52,7 +52,7 @@ func newGate(t *testing.T) *gate {
 			g.asked++
 			g.mu.Unlock()
 			g.held.RLock()
-			g.held.RUnlock() //nolint:staticcheck // to pass is all that is wanted
+			g.held.RUnlock() // to pass is all that is wanted
 		}
 		pass.ServeHTTP(w, r)
 	}))

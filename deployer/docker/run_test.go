@@ -34,7 +34,7 @@ func TestPortsThatDockerPickedAnswer(t *testing.T) {
 		}
 		at := net.JoinHostPort(b.at.Address, strconv.Itoa(p.Host))
 		lab.Wait(t, patient, func() error {
-			resp, err := http.Get("http://" + at + "/up") //nolint:noctx // a test's
+			resp, err := http.Get("http://" + at + "/up")
 			if err != nil {
 				return err
 			}

@@ -94,7 +94,7 @@ func (s *Ship) pickPool(ctx context.Context) (netip.Prefix, error) {
 			return p.Masked(), nil
 		}
 	}
-	return netip.Prefix{}, errors.New("Docker gave a network without IPv4 addresses")
+	return netip.Prefix{}, errors.New("a network was made without IPv4 addresses")
 }
 
 // sweepPools removes what servers left that were killed in pickPool. What is

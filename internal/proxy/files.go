@@ -104,6 +104,8 @@ func run(ctx context.Context, server *http.Server, listener net.Listener) error 
 	if err != nil {
 		err = errors.Join(fmt.Errorf("stop serving: %w", err), server.Close())
 	}
-	_ = <-ended // http.ErrServerClosed
+	if closed := <-ended; !errors.Is(closed, http.ErrServerClosed) {
+		err = errors.Join(err, closed)
+	}
 	return err
 }
