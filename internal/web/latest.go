@@ -11,13 +11,14 @@ import (
 const (
 	fresh    = time.Second     // an answer of this age is as good as a new one
 	patience = 3 * time.Second // how long a page waits for a new answer
+	stale    = time.Minute     // an older answer is shown to nobody
 	askLimit = time.Minute     // for an answer, whether or not anybody waits
 )
 
 // latest is how all environments are, as far as it is known. To know it, every
 // ship is asked and every check is made, which takes as long as the slowest of
 // them. So one question serves all viewers, and none waits for its answer
-// longer than patience: they are shown the answer before.
+// longer than patience: they are shown the answer before, if it is not too old.
 type latest struct {
 	ask func(context.Context) ([]pipeline.EnvironmentStatus, error)
 
@@ -35,7 +36,7 @@ type question struct {
 }
 
 // get gives the last answer and when it came. The status must not be changed;
-// the time is zero if there has been no answer yet.
+// the time is zero if there has been no answer of late.
 func (l *latest) get(ctx context.Context) ([]pipeline.EnvironmentStatus, time.Time, error) {
 	if q := l.begin(ctx); q != nil {
 		select {
@@ -47,6 +48,9 @@ func (l *latest) get(ctx context.Context) ([]pipeline.EnvironmentStatus, time.Ti
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if time.Since(l.at) > stale {
+		return nil, time.Time{}, nil
+	}
 	return l.status, l.at, l.err
 }
 

@@ -84,11 +84,15 @@ func TestASlowAnswerIsNotWaitedFor(t *testing.T) {
 				t.Errorf("release %d after %v, want %d after %v", release, waited, want.release, want.waited)
 			}
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(stale / 2)
 		if release, waited := look(t, l); release != 1 || waited != patience {
 			t.Errorf("the answer before: release %d after %v", release, waited)
 		}
-		if n.Load() != 2 {
+		time.Sleep(2 * stale)
+		if release, waited := look(t, l); release != 0 || waited != patience {
+			t.Errorf("an old answer: release %d after %v", release, waited)
+		}
+		if n.Load() != 3 {
 			t.Errorf("%d questions", n.Load())
 		}
 		l.close()
