@@ -100,11 +100,16 @@ func (f *Fleet) Plan(ctx context.Context, want Spec) (Plan, error) {
 	return Diff(want, have), nil
 }
 
-// Status tells what runs of the scope, and which ships do not answer. A
-// container's URLs are its published ports that are checked by HTTP or named
-// http…, at the ship's address.
+// Status tells what runs of the scope, and which ships do not answer.
 func (f *Fleet) Status(ctx context.Context, s Scope) ([]batuta.ContainerState, map[batuta.ShipName]string) {
 	have := f.Observe(ctx, s)
+	return f.Show(have), have.Unreachable
+}
+
+// Show gives the containers of a state as the world sees them. A container's
+// URLs are its published ports that are checked by HTTP or named http…, at the
+// ship's address.
+func (f *Fleet) Show(have State) []batuta.ContainerState {
 	out := make([]batuta.ContainerState, len(have.Containers))
 	for n, c := range have.Containers {
 		out[n] = batuta.ContainerState{
@@ -113,7 +118,7 @@ func (f *Fleet) Status(ctx context.Context, s Scope) ([]batuta.ContainerState, m
 			URLs: c.urls(f.options.Addresses[c.Ship]),
 		}
 	}
-	return out, have.Unreachable
+	return out
 }
 
 // Down stops and removes everything of the scope on all ships at once, its

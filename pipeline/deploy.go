@@ -19,7 +19,7 @@ func (j *journey) deploy(ctx context.Context, r batuta.Release, env batuta.Envir
 		if err := j.hold(ctx, env, log); err != nil {
 			return batuta.Deployment{}, err
 		}
-		plan, err := j.plan(ctx, j.app, r, env)
+		plan, err := j.plan(j.app, r, env, j.Fleet.Observe(ctx, scope(j.app.Name, env)))
 		if err != nil {
 			return batuta.Deployment{}, err
 		}
@@ -60,7 +60,7 @@ func (j *journey) hold(ctx context.Context, env batuta.EnvironmentName, log io.W
 
 // plan compares what the release wants in the environment with what runs
 // there.
-func (p *Pipeline) plan(ctx context.Context, app App, r batuta.Release, env batuta.EnvironmentName) (deployer.Plan, error) {
+func (p *Pipeline) plan(app App, r batuta.Release, env batuta.EnvironmentName, have deployer.State) (deployer.Plan, error) {
 	text, ok := r.Documents[env]
 	if !ok {
 		return deployer.Plan{}, &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("release %d of %s has no document for %s", r.Number, r.App, env), Hint: "its " + RecipeFile + " names " + names(r.Order) + " in promote"}
@@ -70,7 +70,6 @@ func (p *Pipeline) plan(ctx context.Context, app App, r batuta.Release, env batu
 		return deployer.Plan{}, err
 	}
 	doc, _ := deployer.Parse(EnvironmentFile(env), []byte(text)) // Resolve repeats its problems
-	have := p.Fleet.Observe(ctx, scope(app.Name, env))
 	in := app.input(env, grant)
 	in.Release, in.Images, in.Pins, in.Current, in.Key = r.Number, r.Images, r.Pins, have.Containers, p.Key
 	want, err := doc.Resolve(in)

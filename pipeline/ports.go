@@ -120,8 +120,8 @@ type (
 		// changes nothing.
 		Verify(ctx context.Context, p deployer.Plan) error
 		Apply(ctx context.Context, p deployer.Plan, log func(deployer.Event)) (deployer.Outcome, error)
-		// Status is what Observe gives, for the world.
-		Status(ctx context.Context, s deployer.Scope) ([]batuta.ContainerState, map[batuta.ShipName]string)
+		// Show gives the containers of a state as the world sees them.
+		Show(have deployer.State) []batuta.ContainerState
 	}
 
 	// Logs keeps what steps print.

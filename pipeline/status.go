@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"batuta"
+	"batuta/deployer"
 )
 
 // statusAtOnce bounds how many environments are asked at the same time.
@@ -56,8 +57,8 @@ func (p *Pipeline) environment(ctx context.Context, app App, env batuta.Environm
 	if len(last) > 0 {
 		s.Last = &last[0]
 	}
-	containers, silent := p.Fleet.Status(ctx, scope(app.Name, env))
-	s.Containers, s.Unreachable = containers, slices.Sorted(maps.Keys(silent))
+	have := p.Fleet.Observe(ctx, scope(app.Name, env))
+	s.Containers, s.Unreachable = p.Fleet.Show(have), slices.Sorted(maps.Keys(have.Unreachable))
 	number, err := p.current(ctx, app.Name, env)
 	if err != nil || number == 0 {
 		s.Reason = "nothing is live"
@@ -72,14 +73,14 @@ func (p *Pipeline) environment(ctx context.Context, app App, env batuta.Environm
 		return s, err
 	}
 	s.Release, s.Revision, s.Since = number, release.Revision, live.Ended
-	s.Healthy, s.Reason = p.health(ctx, app, release, env)
+	s.Healthy, s.Reason = p.health(ctx, app, release, env, have)
 	return s, nil
 }
 
 // health tells whether the environment runs exactly what the release wants
 // there, and every check passes now.
-func (p *Pipeline) health(ctx context.Context, app App, r batuta.Release, env batuta.EnvironmentName) (bool, string) {
-	plan, err := p.plan(ctx, app, r, env)
+func (p *Pipeline) health(ctx context.Context, app App, r batuta.Release, env batuta.EnvironmentName, have deployer.State) (bool, string) {
+	plan, err := p.plan(app, r, env, have)
 	if err != nil {
 		return false, err.Error()
 	}

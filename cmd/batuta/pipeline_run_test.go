@@ -82,7 +82,7 @@ func TestAFailedDeploymentKeepsWhatRan(t *testing.T) {
 	w.ships["a"].Behave = func(i deployer.Instance) shiptest.Behaviour {
 		return shiptest.Behaviour{Exits: strings.Contains(string(i.Image.Digest), string(revision("bad"))), ExitCode: 3, Prints: []string{"no database " + npmSecret}}
 	}
-	run := s.fails(t, s.push(t, "bad"), "crashed")
+	run := s.fails(t, s.push(t, "bad"), "replace web-1 on a")
 	if !strings.Contains(run.Error, "no database") || strings.Contains(run.Error, npmSecret) {
 		t.Errorf("the error should hold the last lines without secrets: %s", run.Error)
 	}

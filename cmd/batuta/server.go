@@ -123,7 +123,7 @@ func (s *server) openBuilder(_ context.Context, p parts) (err error) {
 			user, password, _ := s.login(host, s.robots.builder)
 			return builder.Login{User: user, Password: password}
 		},
-		Insecure: s.config.Registry.Outside == nil || s.config.Registry.Outside.Insecure,
+		Insecure: s.config.PlainRegistry(),
 	})
 	if err == nil {
 		s.close = append(s.close, s.builder.Close)

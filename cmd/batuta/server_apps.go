@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"io"
-	"net/url"
 	"path"
-	"strings"
 
 	"batuta"
 	"batuta/builder"
@@ -80,19 +78,11 @@ func (s *server) fetcher() *gitsource.Fetcher {
 // pinner asks registries what a tag means; it has the credentials of the one
 // that Batuta uses itself.
 func (s *server) pinner() registry.Pinner {
+	own := registry.Remote{Address: s.config.Registry.Address, User: robotName, Password: s.robots.ship, Insecure: s.config.PlainRegistry()}
 	if o := s.config.Registry.Outside; o != nil {
-		return registry.Pinner{{Address: o.Address, User: o.User, Password: o.Password.Reveal(), Insecure: o.Insecure}}
+		own = registry.Remote{Address: o.Address, User: o.User, Password: o.Password.Reveal(), Insecure: o.Insecure}
 	}
-	secure := strings.HasPrefix(s.config.URL, "https:") && host(s.config.URL) == s.config.Registry.Address
-	return registry.Pinner{{Address: s.config.Registry.Address, User: robotName, Password: s.robots.ship, Insecure: !secure}}
-}
-
-func host(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return ""
-	}
-	return u.Host
+	return registry.Pinner{own}
 }
 
 // runtimeImage is Batuta's own image, for the ships that need it.

@@ -26,6 +26,7 @@ func (s *server) openHandler(context.Context, parts) error {
 	if err != nil {
 		return err
 	}
+	s.close = append(s.close, pages.Close)
 	mux := http.NewServeMux()
 	mux.Handle("/", pages)
 	mux.Handle(api.Prefix+"/", api.New(api.Config{

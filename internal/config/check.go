@@ -117,7 +117,7 @@ func (k check) repository(at document.Path, a App) {
 	switch {
 	case a.Repository == "" && c != (Credentials{}):
 		k.d.Problem(at.At("credentials"), "the embedded Git remote needs no credentials", "remove them, or name the repository that they open")
-	case a.Repository != "" && !scp && (err != nil || !slices.Contains([]string{"https", "http", "ssh", "file"}, u.Scheme) || u.Path == ""):
+	case a.Repository != "" && !scp && (err != nil || !slices.Contains([]string{"https", "http", "ssh"}, u.Scheme) || u.Path == ""):
 		k.d.Problem(at.At("repository"), fmt.Sprintf("%q is not a repository's URL", a.Repository), "write https://host/path.git or ssh://git@host/path.git")
 		return
 	case !scp && u.User != nil && u.Scheme != "ssh":

@@ -166,13 +166,30 @@ func (c *Config) fillIn() {
 	}
 }
 
+// PlainRegistry tells whether the registry is spoken to in plain HTTP: an
+// outside one that is said to be insecure, or the embedded one where it is not
+// reached through the server's https URL.
+func (c *Config) PlainRegistry() bool {
+	if o := c.Registry.Outside; o != nil {
+		return o.Insecure
+	}
+	u, err := url.Parse(c.URL)
+	return err != nil || u.Scheme != "https" || authority(u) != c.Registry.Address && u.Host != c.Registry.Address
+}
+
 // reachable is the address others reach the server at: the one it listens on,
 // or the one of its URL if it listens on all.
 func (c *Config) reachable() string {
 	if u, err := url.Parse(c.URL); err == nil && everywhere(c.Listen) {
-		return u.Host
+		return authority(u)
 	}
 	return c.Listen
+}
+
+// authority is a URL's host and port, the scheme's own port if it names none.
+func authority(u *url.URL) string {
+	port := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 // everywhere tells whether a listen address names every address of the host.

@@ -212,3 +212,27 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestWhereTheRegistryIs(t *testing.T) {
+	t.Parallel()
+	const rest = "\nships: {a: {endpoint: \"unix:///a.sock\"}}\npeople: {ana: {token: 0123456789abcdef, may: admin}}\n"
+	for _, c := range []struct {
+		text, address string
+		plain         bool
+	}{
+		{"listen: 10.0.0.5:8480", "10.0.0.5:8480", true},
+		{"listen: :8480\nurl: http://batuta.example.edu", "batuta.example.edu:80", true},
+		{"listen: :8480\nurl: https://batuta.example.edu", "batuta.example.edu:443", false},
+		{"listen: 127.0.0.1:8480\nurl: https://batuta.example.edu\nregistry: {address: \"batuta.example.edu:443\"}", "batuta.example.edu:443", false},
+		{"listen: 127.0.0.1:8480\nurl: https://batuta.example.edu\nregistry: {address: \"10.0.0.5:8480\"}", "10.0.0.5:8480", true},
+	} {
+		got, err := config.Parse("server.yml", []byte(c.text+rest))
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		if got.Registry.Address != c.address || got.PlainRegistry() != c.plain {
+			t.Errorf("%s: the registry is %s (plain: %v), want %s (plain: %v)", c.text, got.Registry.Address, got.PlainRegistry(), c.address, c.plain)
+		}
+	}
+}
