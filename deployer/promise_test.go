@@ -110,7 +110,7 @@ func TestChecksAreTriedOftenAtFirst(t *testing.T) {
 		})
 		started := time.Now()
 		h.live(t, h.spec(t, strings.ReplaceAll(oneService, "count: 2", "count: 1"), image(1)))
-		within(t, 300*time.Millisecond, started)
+		within(t, 200*time.Millisecond, started)
 
 		h.behave(func(deployer.Instance) shiptest.Behaviour { return shiptest.Behaviour{ReadyAfter: 20 * time.Second} })
 		before := len(h.ships["ship-a"].Calls())
@@ -121,7 +121,7 @@ func TestChecksAreTriedOftenAtFirst(t *testing.T) {
 				probes++
 			}
 		}
-		if probes > 30 {
+		if probes > 50 {
 			t.Errorf("%d probes in 20 s", probes)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	firstPoll = 20 * time.Millisecond // then twice as long each time, up to the check's interval
+	firstPoll = 10 * time.Millisecond // then a quarter longer each time, up to the check's interval
 	tailLines = 20
 	tailWait  = 10 * time.Second
 )
@@ -81,7 +81,7 @@ func (a awaited) poll(ctx context.Context, c Check) error {
 	deadline, cancel := context.WithTimeout(ctx, c.MaxWait)
 	defer cancel()
 	var last error
-	for pause := firstPoll; ; pause = min(2*pause, max(c.Interval, firstPoll)) {
+	for pause := firstPoll; ; pause = min(pause+pause/4, max(c.Interval, firstPoll)) {
 		err := a.probe(deadline, c)
 		if err == nil {
 			return nil
