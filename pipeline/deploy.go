@@ -35,13 +35,18 @@ func (j *journey) deploy(ctx context.Context, r batuta.Release, env batuta.Envir
 	return err
 }
 
-// hold waits until no other run deploys to the environment.
+// hold waits until no other run deploys to the environment. A run that waits
+// leaves its place to others, for the one it waits for may need it.
 func (j *journey) hold(ctx context.Context, env batuta.EnvironmentName, log io.Writer) error {
 	for told := batuta.RunID(0); ; {
 		woken := j.wakeup()
 		holder, held, err := j.Store.HoldEnvironment(ctx, j.lease, env)
 		if err != nil || held {
 			return err
+		}
+		if told == 0 {
+			<-j.places
+			defer func() { j.places <- struct{}{} }()
 		}
 		if holder != told {
 			fmt.Fprintf(log, "waiting for run %d, which deploys to %s\n", holder, env)

@@ -73,11 +73,16 @@ type Pipeline struct {
 	mu      sync.Mutex
 	cancels map[batuta.RunID]context.CancelCauseFunc
 	changed chan struct{} // closed and replaced whenever a run may have become ready
+
+	places chan struct{} // holds an element for each run that is being worked on
 }
 
 // New makes a pipeline; Work sets it going.
 func New(c Config) *Pipeline {
-	return &Pipeline{Config: c, cancels: map[batuta.RunID]context.CancelCauseFunc{}, changed: make(chan struct{})}
+	return &Pipeline{
+		Config: c, cancels: map[batuta.RunID]context.CancelCauseFunc{}, changed: make(chan struct{}),
+		places: make(chan struct{}, max(c.AtOnce, 1)),
+	}
 }
 
 func (p *Pipeline) app(name batuta.AppName) (App, error) {

@@ -30,23 +30,22 @@ func (c cancelled) Error() string { return "cancelled by " + c.by }
 // in progress are finished; and Work returns.
 func (p *Pipeline) Work(ctx context.Context) {
 	var runs sync.WaitGroup
-	places := make(chan struct{}, max(p.AtOnce, 1))
 	for ctx.Err() == nil {
 		woken := p.wakeup()
 		select {
-		case places <- struct{}{}:
+		case p.places <- struct{}{}:
 		case <-ctx.Done():
 			continue
 		}
 		run, lease, err := p.Store.Claim(ctx)
 		if err != nil {
-			<-places
+			<-p.places
 			p.rest(ctx, woken, err)
 			continue
 		}
 		runs.Go(func() {
 			p.work(ctx, run, lease)
-			<-places
+			<-p.places
 			p.Wake()
 		})
 	}

@@ -190,6 +190,37 @@ func TestOneRunAtATimeDeploysToAnEnvironment(t *testing.T) {
 	}
 }
 
+func TestARunThatWaitsForAnEnvironmentLeavesItsPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.atOnce = 2
+	deploying, goOn := make(chan struct{}, 8), make(chan struct{})
+	w.ships["a"].Before = func(c shiptest.Call) error {
+		if c.Method == "Create" {
+			deploying <- struct{}{}
+			<-goOn
+		}
+		return nil
+	}
+	s := w.start(t)
+	branch := func(name string) batuta.RunID {
+		return s.deliver(t, batuta.Push{App: testApp, Forge: "gitea", Delivery: name, Ref: "refs/heads/release/" + name, Revision: revision(name), Received: time.Now()})
+	}
+	runs := []batuta.RunID{branch("1")}
+	<-deploying
+	runs = append(runs, branch("2"), branch("3"))
+	lab.Wait(t, 10*time.Second, func() error {
+		if w.built() < 3 {
+			return fmt.Errorf("%d of 3 are built while the first deploys", w.built())
+		}
+		return nil
+	})
+	close(goOn)
+	for _, id := range runs {
+		s.succeeds(t, id)
+	}
+}
+
 func TestSkippedRefusedAndRetried(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

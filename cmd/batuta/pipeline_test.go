@@ -40,8 +40,9 @@ type works struct {
 
 // world outlives a server: what is outside it.
 type world struct {
-	dir   string
-	ships map[batuta.ShipName]*shiptest.Fake
+	dir    string
+	ships  map[batuta.ShipName]*shiptest.Fake
+	atOnce int
 
 	mu      sync.Mutex
 	files   map[string]string // of every revision
@@ -73,7 +74,7 @@ services:
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{dir: t.TempDir(), ships: map[batuta.ShipName]*shiptest.Fake{}, files: map[string]string{
+	w := &world{dir: t.TempDir(), atOnce: 4, ships: map[batuta.ShipName]*shiptest.Fake{}, files: map[string]string{
 		"batuta.yml": recipe, "environments/qa.yml": qaDocument, "environments/production.yml": productionDocument,
 	}}
 	for _, name := range []batuta.ShipName{"a", "b", "c"} {
@@ -172,7 +173,7 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 		}},
 		Store: kept, Source: w, Builder: w, Pinner: w, Fleet: deployer.New(ships, deployer.Options{Settle: time.Millisecond, SettleBlindly: time.Millisecond}),
 		Logs: logs, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Dir: filepath.Join(w.dir, "runs"), Key: []byte("key"),
-		AtOnce: 4, Retries: 2, Backoff: time.Millisecond,
+		AtOnce: w.atOnce, Retries: 2, Backoff: time.Millisecond,
 	})
 	return &works{p, db, logs, w}
 }
