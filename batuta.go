@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // The names. Each has a type of its own, so that swapped arguments do not
@@ -103,6 +104,19 @@ type Push struct {
 	Sender   string    `json:"sender,omitempty"`   // as the forge authenticated it
 	Message  string    `json:"message,omitempty"`  // the first line of the head commit's message
 	Received time.Time `json:"received"`
+}
+
+// Headline is the first line of a commit's message as it can be shown
+// anywhere: no control characters, at most 200 of the others.
+func Headline(message string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
+	clean := []rune(strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, line)))
+	return string(clean[:min(len(clean), 200)])
 }
 
 // RunID numbers the runs of one server, from 1.

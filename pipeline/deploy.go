@@ -97,7 +97,7 @@ func (j *journey) open(ctx context.Context, r batuta.Release, env batuta.Environ
 		return batuta.Deployment{}, changed(env)
 	}
 	return j.Store.BeginDeployment(ctx, j.lease, batuta.Deployment{
-		App: j.app.Name, Environment: env, Release: r.Number, Run: j.run.ID, By: cmp.Or(j.run.By, j.run.Push.Sender), Started: time.Now(),
+		App: j.app.Name, Environment: env, Release: r.Number, Run: j.run.ID, By: cmp.Or(j.run.By, j.run.Push.Sender, j.run.Push.Forge), Started: time.Now(),
 	})
 }
 

@@ -24,8 +24,8 @@ func (p *Pipeline) Start(ctx context.Context, app batuta.AppName, ref, by string
 	return p.enqueue(ctx, batuta.Run{App: app, Kind: batuta.RunPush, Push: push, By: by})
 }
 
-// Rerun queues a new run of what an ended run was about: the same revision, or
-// the same order without its approval.
+// Rerun queues a new run of the revision that the run of a push was about. An
+// order is not run again: its plan has to be approved anew.
 func (p *Pipeline) Rerun(ctx context.Context, id batuta.RunID, by string) (batuta.RunID, error) {
 	old, err := p.Store.Run(ctx, id)
 	if err != nil {
@@ -34,12 +34,14 @@ func (p *Pipeline) Rerun(ctx context.Context, id batuta.RunID, by string) (batut
 	if !old.Status.Ended() {
 		return 0, &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("run %d is %s", id, old.Status), Hint: "cancel it first"}
 	}
-	again := batuta.Run{App: old.App, Kind: old.Kind, Push: old.Push, By: by}
-	if old.Kind == batuta.RunPush {
-		again.Push.Forge, again.Push.Delivery = byHand, ""
-	} else {
-		again.Environment, again.Release = old.Environment, old.Release
+	if old.Kind != batuta.RunPush {
+		return 0, &batuta.Error{
+			Kind: batuta.Conflict, Message: fmt.Sprintf("run %d was a %s, which needs a plan and somebody who approves it", id, old.Kind),
+			Hint: "use promote, rollback or deploy",
+		}
 	}
+	again := batuta.Run{App: old.App, Kind: old.Kind, Push: old.Push, By: by}
+	again.Push.Forge, again.Push.Delivery = byHand, ""
 	return p.enqueue(ctx, again)
 }
 
@@ -167,29 +169,33 @@ func (p *Pipeline) before(ctx context.Context, o Order) (batuta.EnvironmentName,
 // historyLimit bounds how far back a rollback looks.
 const historyLimit = 200
 
-// earlier is the release that was live before the current one, or the one
-// named, if it was live there.
+// earlier is the newest release before the current one that was live in the
+// environment, or the one named, if it was live there. It is found by number,
+// so that a second rollback goes further back, and not forward again.
 func (p *Pipeline) earlier(ctx context.Context, o Order) (batuta.Release, error) {
 	history, err := p.Store.Deployments(ctx, o.App, o.Environment, historyLimit)
 	if err != nil {
 		return batuta.Release{}, err
 	}
-	current := batuta.ReleaseNumber(0)
-	for _, d := range history {
+	current, target := batuta.ReleaseNumber(0), batuta.ReleaseNumber(0)
+	for _, d := range history { // newest first
 		switch {
 		case d.Status != batuta.Live:
 		case o.Release == d.Release:
 			return p.Store.Release(ctx, o.App, d.Release)
 		case current == 0:
 			current = d.Release
-		case o.Release == 0 && d.Release != current:
-			return p.Store.Release(ctx, o.App, d.Release)
+		case d.Release < current:
+			target = max(target, d.Release)
 		}
 	}
-	if o.Release != 0 {
+	switch {
+	case o.Release != 0:
 		return batuta.Release{}, &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("release %d was never live in %s", o.Release, o.Environment), Hint: "a rollback goes to a release that was; promote takes a new one there"}
+	case target == 0:
+		return batuta.Release{}, &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("no release before the current one was live in %s", o.Environment)}
 	}
-	return batuta.Release{}, &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("no earlier release was live in %s", o.Environment)}
+	return p.Store.Release(ctx, o.App, target)
 }
 
 // again is the current release of the environment, or the one named if it was

@@ -97,6 +97,7 @@ func (p *Pipeline) Deliver(ctx context.Context, push batuta.Push) (Receipt, erro
 	if _, err := p.app(push.App); err != nil {
 		return Receipt{}, err
 	}
+	push.Message = batuta.Headline(push.Message)
 	r, err := p.Store.Accept(ctx, push)
 	if err == nil && !r.Duplicate {
 		p.Wake()

@@ -80,6 +80,9 @@ type (
 		EndDeployment(ctx context.Context, l Lease, id batuta.DeploymentID, status batuta.DeploymentStatus, why string) error
 		// Current is the newest live deployment of an environment, or NotFound.
 		Current(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName) (batuta.Deployment, error)
+		// Deployed lists the environments that anything was deployed to, by
+		// name.
+		Deployed(ctx context.Context, app batuta.AppName) ([]batuta.EnvironmentName, error)
 		// Releases lists those of an app, newest first.
 		Releases(ctx context.Context, app batuta.AppName, limit int) ([]batuta.Release, error)
 		// Deployments lists those of an environment, newest first.

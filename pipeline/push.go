@@ -23,7 +23,7 @@ func (j *journey) push(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j.run.Push.Revision, j.run.Push.Message = tree.Revision, tree.Message
+	j.run.Push.Revision, j.run.Push.Message = tree.Revision, batuta.Headline(tree.Message)
 	if err := j.Store.SaveRun(ctx, j.lease, j.run); err != nil {
 		return err
 	}
@@ -76,7 +76,30 @@ func (j *journey) read(ctx context.Context, log io.Writer) (Blueprint, error) {
 		return Blueprint{}, err
 	}
 	defer root.Close()
-	return j.app.blueprint(root.FS())
+	b, err := j.app.blueprint(root.FS())
+	if err != nil {
+		return b, err
+	}
+	return b, j.mayPushTo(ctx, b.Recipe.Promote[0])
+}
+
+// mayPushTo refuses an environment that took a promotion: what a repository
+// says about the order of its environments does not make a push more than a
+// push.
+func (j *journey) mayPushTo(ctx context.Context, env batuta.EnvironmentName) error {
+	number, err := j.current(ctx, j.run.App, env)
+	if err != nil || number == 0 {
+		return err
+	}
+	live, err := j.Store.Release(ctx, j.run.App, number)
+	if err != nil || live.Order[0] == env {
+		return err
+	}
+	return &batuta.Error{
+		Kind:    batuta.Denied,
+		Message: fmt.Sprintf("%s has come to be first in %s, and what is live there was promoted from %s", env, RecipeFile, live.Order[0]),
+		Hint:    "a push does not deploy where releases are promoted to: keep the order, or give the first environment another name",
+	}
 }
 
 // tree is the directory of the run's tree, fetched again if it has gone since

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,6 +62,10 @@ type imageRecipe struct {
 	Static     string            `yaml:"static"`
 }
 
+// imageForm is one component of a repository's name.
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+var imageForm = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
+
 // ParseRecipe reads a batuta.yml. All that is wrong with it comes back as
 // batuta.Problems.
 func ParseRecipe(file string, data []byte) (Recipe, error) { return parseRecipe(file, data, "") }
@@ -83,8 +88,8 @@ func parseRecipe(file string, data []byte, app batuta.AppName) (Recipe, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(written.Images)) {
 		at := top.At("images", name)
-		if err := batuta.CheckName(name); err != nil {
-			problem(doc, at, err)
+		if !imageForm.MatchString(name) {
+			doc.Problem(at, fmt.Sprintf("%q is not an image's name", name), "it becomes part of a repository's: use lower-case letters and digits, with single '.', '_' or '-' between them")
 		}
 		r.Images[batuta.ImageName(name)] = readImage(doc, at, written.Images[name])
 	}

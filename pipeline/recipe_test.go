@@ -46,7 +46,7 @@ on: {push: {branches: ["[a"]}, pull: {}}
 promote: [qa, QA, qa]
 `))
 	want := `batuta.yml:1:6: app: "Portal!" is not a name (use 1 to 40 lower-case letters, digits and inner hyphens)
-batuta.yml:3:11: images.we b: "we b" is not a name (use 1 to 63 letters, digits, '_', '.' and '-', beginning with a letter or digit)
+batuta.yml:3:11: images.we b: "we b" is not an image's name (it becomes part of a repository's: use lower-case letters and digits, with single '.', '_' or '-' between them)
 batuta.yml:4:18: images.web.context: "../other" leads outside the repository (write a path relative to the repository's top)
 batuta.yml:4:36: images.web.static: a static image takes no other key (remove the others, or write a dockerfile instead of static)
 batuta.yml:5:24: on.push.branches.0: "[a" is not a pattern (write main, release/*, v[0-9]*)

@@ -26,14 +26,12 @@ func (p *Pipeline) Status(ctx context.Context, app batuta.AppName) ([]Environmen
 	}
 	var all []EnvironmentStatus
 	for _, name := range apps {
-		newest, err := p.Store.Releases(ctx, name, 1)
+		environments, err := p.environments(ctx, name)
 		if err != nil {
 			return nil, err
 		}
-		for _, r := range newest {
-			for _, env := range r.Order {
-				all = append(all, EnvironmentStatus{App: name, Environment: env})
-			}
+		for _, env := range environments {
+			all = append(all, EnvironmentStatus{App: name, Environment: env})
 		}
 	}
 	var group errgroup.Group
@@ -45,6 +43,29 @@ func (p *Pipeline) Status(ctx context.Context, app batuta.AppName) ([]Environmen
 		})
 	}
 	return all, group.Wait()
+}
+
+// environments is those of the newest release in their order, and then those
+// that were deployed to and are not declared any more.
+func (p *Pipeline) environments(ctx context.Context, app batuta.AppName) ([]batuta.EnvironmentName, error) {
+	newest, err := p.Store.Releases(ctx, app, 1)
+	if err != nil {
+		return nil, err
+	}
+	deployed, err := p.Store.Deployed(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	var all []batuta.EnvironmentName
+	if len(newest) > 0 {
+		all = slices.Clone(newest[0].Order)
+	}
+	for _, env := range deployed {
+		if !slices.Contains(all, env) {
+			all = append(all, env)
+		}
+	}
+	return all, nil
 }
 
 // environment is what one environment is meant to run and what it runs.

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,9 +21,10 @@ import (
 	"batuta/internal/config"
 )
 
-// The demo's cast: the example application of examples/static, on one ship.
+// The demo's cast: the example application of examples/static, on one ship. It
+// gets a name of its own each time, so that no demo touches what another, or a
+// real server, runs on the same Engine.
 const (
-	demoApp  = batuta.AppName("hello")
 	demoShip = batuta.ShipName("here")
 	demoUser = "demo"
 	demoQA   = batuta.EnvironmentName("qa")
@@ -86,6 +88,7 @@ func (p *program) demo(ctx context.Context, engine string, once bool) (err error
 // stage is a running server and what is needed to talk to it.
 type stage struct {
 	dir    string // everything the demo writes
+	app    batuta.AppName
 	url    string
 	token  string
 	asks   *client.Client
@@ -96,37 +99,24 @@ type stage struct {
 	err    error         // why it stopped; read it after ended
 }
 
-// setStage starts a server in a fresh directory on a free port.
-func (p *program) setStage(ctx context.Context, engine string) (s *stage, err error) {
+// setStage starts a server in a fresh directory on a free port. If that does
+// not work out, nothing is left of it.
+func (p *program) setStage(ctx context.Context, engine string) (*stage, error) {
 	binary, err := staticSelf()
 	if err != nil {
 		return nil, err
 	}
-	s = &stage{token: newRobots().builder, ended: make(chan struct{})}
-	if s.dir, err = os.MkdirTemp("", "batuta-demo-"); err != nil {
+	dir, err := os.MkdirTemp("", "batuta-demo-")
+	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			_ = os.RemoveAll(s.dir)
-		}
-	}()
+	s := &stage{dir: dir, app: batuta.AppName("hello-" + strings.ToLower(rand.Text()[:6])), token: rand.Text(), ended: make(chan struct{})}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, errors.Join(fmt.Errorf("listen: %w", err), os.RemoveAll(dir))
 	}
-	cfg, err := s.configure(listener.Addr().String(), engine)
-	if err == nil {
-		s.asks, err = client.New(cfg.URL, s.token)
-	}
-	if err == nil {
-		s.log, err = os.Create(filepath.Join(s.dir, "server.log"))
-	}
-	if err == nil {
-		s.server, err = newServer(ctx, cfg, parts{log: slog.New(slog.NewTextHandler(s.log, nil)), binary: binary})
-	}
-	if err != nil {
-		return nil, errors.Join(err, listener.Close())
+	if err := s.open(ctx, listener.Addr().String(), engine, binary); err != nil {
+		return nil, errors.Join(err, listener.Close(), os.RemoveAll(dir))
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
@@ -135,6 +125,25 @@ func (p *program) setStage(ctx context.Context, engine string) (s *stage, err er
 		s.err = s.server.Run(running, listener)
 	}()
 	return s, nil
+}
+
+// open makes the server of the stage, and its client.
+func (s *stage) open(ctx context.Context, address, engine, binary string) error {
+	cfg, err := s.configure(address, engine)
+	if err != nil {
+		return err
+	}
+	if s.asks, err = client.New(cfg.URL, s.token); err != nil {
+		return err
+	}
+	if s.log, err = os.Create(filepath.Join(s.dir, "server.log")); err != nil {
+		return err
+	}
+	s.server, err = newServer(ctx, cfg, parts{log: slog.New(slog.NewTextHandler(s.log, nil)), binary: binary})
+	if err != nil {
+		return errors.Join(err, s.log.Close())
+	}
+	return nil
 }
 
 // configure writes the demo's server.yml and reads it, as serve would.
@@ -154,7 +163,7 @@ apps:
 people:
   %s: {token: %s, may: admin}
 dashboard: {anonymous: true}
-`, address, filepath.Join(s.dir, "data"), builder, demoShip, engine, demoApp, demoUser, s.token)
+`, address, filepath.Join(s.dir, "data"), builder, demoShip, engine, s.app, demoUser, s.token)
 	file := filepath.Join(s.dir, "server.yml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
@@ -172,12 +181,13 @@ func (s *stage) clear(ctx context.Context) error {
 	}
 	var all []error
 	for _, env := range []batuta.EnvironmentName{demoQA, demoProd} {
-		scope := deployer.Scope{App: demoApp, Environment: env}
+		scope := deployer.Scope{App: s.app, Environment: env}
 		all = append(all, s.server.fleet.Down(ctx, scope), s.server.ships[demoShip].RemoveNetwork(ctx, scope))
 	}
-	all = append(all, s.server.ships[demoShip].RemoveImages(ctx, s.server.images(demoApp)+"/"), s.server.Close(), s.log.Close())
+	all = append(all, s.server.ships[demoShip].RemoveImages(ctx, s.server.images(s.app)+"/"), s.server.Close(), s.log.Close())
+	all = append(all, os.RemoveAll(s.dir))
 	if err := errors.Join(all...); err != nil {
 		return fmt.Errorf("clean up: %w", err)
 	}
-	return os.RemoveAll(s.dir)
+	return nil
 }

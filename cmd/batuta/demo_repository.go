@@ -20,10 +20,10 @@ type demoRepository struct {
 	revision batuta.Revision
 }
 
-// newDemoRepository commits the example into a fresh repository whose remote
-// is the demo's server.
-func newDemoRepository(ctx context.Context, dir, remote string) (*demoRepository, error) {
-	r := &demoRepository{dir: filepath.Join(dir, string(demoApp))}
+// newDemoRepository commits the example, as the app, into a fresh repository
+// whose remote is the demo's server.
+func newDemoRepository(ctx context.Context, dir string, app batuta.AppName, remote string) (*demoRepository, error) {
+	r := &demoRepository{dir: filepath.Join(dir, string(app))}
 	files, err := fs.Sub(examples.Files, "static")
 	if err != nil {
 		return nil, err
@@ -41,11 +41,11 @@ func newDemoRepository(ctx context.Context, dir, remote string) (*demoRepository
 			return nil, err
 		}
 	}
-	return r, r.commit(ctx, "Say hello")
+	return r, r.change(ctx, "batuta.yml", "app: hello", "app: "+string(app), "Say hello")
 }
 
 // change replaces a text in a file and commits it.
-func (r *demoRepository) change(ctx context.Context, file, from, to string) error {
+func (r *demoRepository) change(ctx context.Context, file, from, to, message string) error {
 	path := filepath.Join(r.dir, file)
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -54,7 +54,7 @@ func (r *demoRepository) change(ctx context.Context, file, from, to string) erro
 	if err := os.WriteFile(path, []byte(strings.Replace(string(text), from, to, 1)), 0o644); err != nil { //nolint:gosec // a page, for everybody
 		return err
 	}
-	return r.commit(ctx, "Change a line")
+	return r.commit(ctx, message)
 }
 
 func (r *demoRepository) commit(ctx context.Context, message string) error {

@@ -47,7 +47,7 @@ func (s *story) tell(format string, args ...any) {
 func (s *story) firstPush(ctx context.Context) (err error) {
 	s.say("A push becomes QA.\n")
 	s.tell("server     %s, data in %s", s.url, s.dir)
-	if s.repo, err = newDemoRepository(ctx, s.dir, s.remoteURL()); err != nil {
+	if s.repo, err = newDemoRepository(ctx, s.dir, s.app, s.remoteURL()); err != nil {
 		return err
 	}
 	s.tell("commit     %s, a copy of examples/static", s.repo.revision.Short())
@@ -68,17 +68,18 @@ func (s *story) theRest(ctx context.Context) error {
 		return err
 	}
 	s.say("\nA second push changes QA, and only QA.\n")
-	if err := s.repo.change(ctx, "public/index.html", demoLine, demoNewLine); err != nil {
+	if err := s.repo.change(ctx, "public/index.html", demoLine, demoNewLine, "Change a line"); err != nil {
 		return err
 	}
 	s.tell("commit     %s, a changed line", s.repo.revision.Short())
 	if err := s.push(ctx); err != nil {
 		return err
 	}
-	for env, line := range map[batuta.EnvironmentName]string{demoQA: demoNewLine, demoProd: demoLine} {
-		if err := s.expect(ctx, env, line); err != nil {
-			return err
-		}
+	if err := s.expect(ctx, demoQA, demoNewLine); err != nil {
+		return err
+	}
+	if err := s.expect(ctx, demoProd, demoLine); err != nil {
+		return err
 	}
 	s.say("\nPromoted, and rolled back.\n")
 	for _, act := range []struct {
@@ -98,16 +99,16 @@ func (s *story) theRest(ctx context.Context) error {
 func (s *story) remoteURL() string {
 	u, _ := url.Parse(s.url) // it is ours
 	u.User = url.UserPassword(demoUser, s.token)
-	return u.JoinPath("git", string(demoApp)+".git").String()
+	return u.JoinPath("git", string(s.app)+".git").String()
 }
 
 // push pushes what was committed and follows the run to its end.
 func (s *story) push(ctx context.Context) error {
-	s.tell("$ git push %s/git/%s.git main", s.url, demoApp)
+	s.tell("$ git push %s/git/%s.git main", s.url, s.app)
 	if err := s.repo.push(ctx); err != nil {
 		return err
 	}
-	runs, err := s.asks.Runs(ctx, demoApp, "", 1)
+	runs, err := s.asks.Runs(ctx, s.app, "", 1)
 	if err != nil {
 		return err
 	}
@@ -121,17 +122,17 @@ func (s *story) push(ctx context.Context) error {
 // order asks for the plan to production, approves it, and follows the run.
 func (s *story) order(ctx context.Context, kind batuta.RunKind) error {
 	o := api.Order{Kind: kind}
-	proposal, err := s.asks.Plan(ctx, demoApp, demoProd, o)
+	proposal, err := s.asks.Plan(ctx, s.app, demoProd, o)
 	if err != nil {
 		return err
 	}
 	verb := map[batuta.RunKind]string{batuta.RunPromotion: "promote", batuta.RunRollback: "rollback"}[kind]
-	s.tell("$ batuta %s %s %s --yes    # release %d", verb, demoApp, demoProd, proposal.Release.Number)
+	s.tell("$ batuta %s %s %s --yes    # release %d", verb, s.app, demoProd, proposal.Release.Number)
 	for line := range strings.Lines(proposal.Text) {
 		s.tell("plan       %s", strings.TrimRight(line, "\n"))
 	}
 	o.Approved = proposal.Hash
-	run, err := s.asks.Deploy(ctx, demoApp, demoProd, o)
+	run, err := s.asks.Deploy(ctx, s.app, demoProd, o)
 	if err != nil {
 		return err
 	}
@@ -187,7 +188,7 @@ func (s *story) tellStep(ctx context.Context, run batuta.Run, step batuta.Step) 
 	if step.Name != "release" || step.Status != batuta.StepSucceeded {
 		return nil
 	}
-	releases, err := s.asks.Releases(ctx, demoApp, 1)
+	releases, err := s.asks.Releases(ctx, s.app, 1)
 	if err != nil {
 		return err
 	}
@@ -219,7 +220,7 @@ func (s *story) expect(ctx context.Context, env batuta.EnvironmentName, line str
 
 // urls is where an environment answers.
 func (s *story) urls(ctx context.Context, env batuta.EnvironmentName) ([]string, error) {
-	all, err := s.asks.Status(ctx, demoApp)
+	all, err := s.asks.Status(ctx, s.app)
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +262,7 @@ func get(ctx context.Context, address string) (string, error) {
 
 // summary proves that production ran what QA ran.
 func (s *story) summary(ctx context.Context) error {
-	releases, err := s.asks.Releases(ctx, demoApp, 10)
+	releases, err := s.asks.Releases(ctx, s.app, 10)
 	if err != nil {
 		return err
 	}
@@ -271,12 +272,12 @@ func (s *story) summary(ctx context.Context) error {
 			s.say("  release %d of revision %s: %s is %s", r.Number, r.Revision.Short(), name, image.Digest)
 		}
 	}
-	all, err := s.asks.Status(ctx, demoApp)
+	all, err := s.asks.Status(ctx, s.app)
 	if err != nil {
 		return err
 	}
 	for _, e := range all {
-		s.say("  %s runs release %d, %d containers", e.Environment, e.Release, len(e.Containers))
+		s.say("  %s runs release %d (containers: %d)", e.Environment, e.Release, len(e.Containers))
 	}
 	return nil
 }
@@ -291,5 +292,5 @@ In another terminal:
   batuta status %s
   batuta promote %s %s        # the same bytes, after you have seen the plan
 The repository is in %s: change a line, commit, and git push.`,
-		s.paint(green, s.url), s.url, s.token, demoApp, demoApp, demoProd, s.repo.dir)
+		s.paint(green, s.url), s.url, s.token, s.app, s.app, demoProd, s.repo.dir)
 }

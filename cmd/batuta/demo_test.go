@@ -28,7 +28,7 @@ func TestDemoOnce(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, part := range []string{
-		`accepted +run 1`, `web is 127\.0\.0\.1:\d+/hello/web@sha256:[0-9a-f]{64}`, `qa +http://127\.0\.0\.1:\d+ answers: Pushed`,
+		`accepted +run 1`, `web is 127\.0\.0\.1:\d+/hello-\w+/web@sha256:[0-9a-f]{64}`, `qa +http://127\.0\.0\.1:\d+ answers: Pushed`,
 		`production +http://127\.0\.0\.1:\d+ answers: Changed`, `Every answer was as it should be`,
 	} {
 		if !regexp.MustCompile(part).Match(out) {
@@ -92,10 +92,9 @@ func engine(t *testing.T) string {
 	t.Helper()
 	ship := lab.Ship{Name: "machine", Endpoint: lab.Docker(t)}
 	return strings.Join([]string{
-		onShip(t.Context(), t, ship, "container", "ls", "--all", "--quiet", "--filter", "label=batuta.app=hello"),
-		onShip(t.Context(), t, ship, "container", "ls", "--all", "--quiet", "--filter", "label=batuta.role=probe"),
-		onShip(t.Context(), t, ship, "network", "ls", "--quiet", "--filter", "label=batuta.app=hello"),
-		onShip(t.Context(), t, ship, "image", "ls", "--quiet", "--filter", "reference=127.0.0.1:*/hello/web"),
+		onShip(t.Context(), t, ship, "container", "ls", "--all", "--quiet", "--filter", "name=^hello-[a-z0-9]{6}-"),
+		onShip(t.Context(), t, ship, "network", "ls", "--quiet", "--filter", "name=^batuta-hello-[a-z0-9]{6}-"),
+		onShip(t.Context(), t, ship, "image", "ls", "--quiet", "--filter", "reference=127.0.0.1:*/hello-*/web"),
 	}, "\n")
 }
 
@@ -106,6 +105,36 @@ func unchanged(t *testing.T, before string) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "batuta-demo-*")); len(left) > 0 {
 		t.Errorf("the demo leaves %q", left)
+	}
+}
+
+// TestAStartThatFailsSaysWhy starts servers that cannot start, and a demo.
+func TestAStartThatFailsSaysWhy(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "docker", lab.Ships(t, 2), "hello-twice", "")
+	s.serve(t)
+	second := s.variant(t, filepath.Join(s.dir, "data"))
+	nowhere := s.variant(t, "/proc/nowhere")
+	tmp := t.TempDir()
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"serve", "--config", second}, 5, "is in use by process"},
+		{[]string{"serve", "--config", nowhere}, 1, "make the data directory"},
+		{[]string{"serve", "--config", s.file}, 6, "listen on " + s.address},
+		{[]string{"demo", "--docker", "foo"}, 2, "not the address of a Docker Engine"},
+	} {
+		cmd := exec.Command(binary(t), c.args...)
+		cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != c.code || !strings.Contains(string(out), c.want) {
+			t.Errorf("%q ends with %v and says %q, want code %d and %q", c.args, err, out, c.code, c.want)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(tmp, "*")); len(left) > 0 {
+		t.Errorf("they leave %q", left)
 	}
 }
 

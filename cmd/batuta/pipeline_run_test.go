@@ -310,6 +310,48 @@ func TestMistakesOfARepositoryAreToldAtOnce(t *testing.T) {
 	s.fails(t, s.push(t, "two"), "no batuta.yml")
 }
 
+func TestAPushStaysWhereAPushGoes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.start(t)
+	s.succeeds(t, s.push(t, "one"))
+	s.succeeds(t, s.order(t, pipeline.Order{Kind: batuta.RunPromotion, Environment: "production"}))
+	w.edit("batuta.yml", "promote: [qa, production]", "promote: [production, qa]")
+	s.fails(t, s.push(t, "two"), "what is live there was promoted from qa")
+	want(t, w.running("production"), "web-1@b=one", "web-2@c=one")
+
+	// An environment that is not declared any more is still shown, and can be
+	// deployed to as it was.
+	w.edit("batuta.yml", "promote: [production, qa]", "promote: [qa]")
+	s.succeeds(t, s.push(t, "three"))
+	status, err := s.Status(t.Context(), testApp)
+	if err != nil || len(status) != 2 || status[1].Environment != "production" || !status[1].Healthy {
+		t.Errorf("the status is %+v (%v), want production in it", status, err)
+	}
+	s.succeeds(t, s.order(t, pipeline.Order{Kind: batuta.RunDeploy, Environment: "production"}))
+}
+
+func TestEachRollbackGoesFurtherBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.start(t)
+	for _, word := range []string{"one", "two", "three"} {
+		s.succeeds(t, s.push(t, word))
+	}
+	for _, word := range []string{"two", "one"} {
+		s.succeeds(t, s.order(t, pipeline.Order{Kind: batuta.RunRollback, Environment: "qa"}))
+		want(t, w.running("qa"), "web-1@a="+word)
+	}
+	if _, err := s.Order(t.Context(), pipeline.Order{App: testApp, Kind: batuta.RunRollback, Environment: "qa"}); !errors.Is(err, batuta.Conflict) {
+		t.Errorf("a rollback from the first release: %v, want a conflict", err)
+	}
+	run := s.succeeds(t, s.order(t, pipeline.Order{Kind: batuta.RunRollback, Environment: "qa", Release: 3}))
+	want(t, w.running("qa"), "web-1@a=three")
+	if _, err := s.Rerun(t.Context(), run.ID, "ben"); !errors.Is(err, batuta.Conflict) {
+		t.Errorf("an order is run again without its approval: %v", err)
+	}
+}
+
 func TestCancelAndStop(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

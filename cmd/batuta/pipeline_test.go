@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -127,6 +128,15 @@ func (w *world) Build(ctx context.Context, r builder.Request, log io.Writer) (ba
 // Pin is not needed by the documents here.
 func (w *world) Pin(_ context.Context, reference string) (batuta.Image, error) {
 	return batuta.Image{}, &batuta.Error{Kind: batuta.NotFound, Message: "no image " + reference}
+}
+
+// edit replaces a text in a file of the repository.
+func (w *world) edit(file, from, to string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	files := maps.Clone(w.files)
+	files[file] = strings.Replace(files[file], from, to, 1)
+	w.files = files
 }
 
 func (w *world) built() int {

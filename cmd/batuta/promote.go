@@ -21,6 +21,6 @@ func (p *program) promoteCommand() *cobra.Command {
 	}
 	o.flags(cmd)
 	cmd.Flags().StringVar((*string)(&o.api.From), "from", "", "the environment whose release is promoted (default: the one before)")
-	cmd.Flags().IntVar((*int)(&o.api.Release), "release", 0, "the release, which that environment must have run (default: the one it runs)")
+	cmd.Flags().IntVar((*int)(&o.api.Release), "release", 0, "the release that environment is expected to run; another is refused")
 	return cmd
 }

@@ -57,13 +57,8 @@ type parts struct {
 
 // newServer opens and wires the parts. If that does not work out, what was
 // opened is closed again.
-func newServer(ctx context.Context, c *config.Config, p parts) (s *server, err error) {
-	s = &server{config: c, log: p.log, gate: api.NewGate(c.People), robots: newRobots(), ships: map[batuta.ShipName]*docker.Ship{}, stopping: make(chan struct{})}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
+func newServer(ctx context.Context, c *config.Config, p parts) (*server, error) {
+	s := &server{config: c, log: p.log, gate: api.NewGate(c.People), robots: newRobots(), ships: map[batuta.ShipName]*docker.Ship{}, stopping: make(chan struct{})}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
@@ -71,7 +66,7 @@ func newServer(ctx context.Context, c *config.Config, p parts) (s *server, err e
 		s.openStore, s.openRegistry, s.openRemote, s.openBuilder, s.openShips, s.openPipeline, s.openHandler,
 	} {
 		if err := open(ctx, p); err != nil {
-			return nil, err
+			return nil, errors.Join(err, s.Close())
 		}
 	}
 	return s, nil
@@ -175,6 +170,7 @@ func (s *server) openPipeline(_ context.Context, p parts) (err error) {
 // headerTimeout and idleTimeout bound clients that dawdle; bodies take their
 // time, as images and repositories are large.
 const (
+	maxHeader     = 64 << 10
 	headerTimeout = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 	closeTimeout  = 10 * time.Second
@@ -184,7 +180,7 @@ const (
 // the next server, deployments in progress are finished, and Run returns.
 func (s *server) Run(ctx context.Context, listener net.Listener) error {
 	web := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		Handler: s.handler, MaxHeaderBytes: maxHeader, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
 		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}

@@ -89,6 +89,7 @@ var _ gitremote.Inbox = remoteInbox{}
 
 // DeliverRef records a push and sets its run going.
 func (r remoteInbox) DeliverRef(ctx context.Context, p batuta.Push, serial int) (batuta.RunID, error) {
+	p.Message = batuta.Headline(p.Message)
 	run, err := r.DB.DeliverRef(ctx, p, serial)
 	if err == nil {
 		r.wake()

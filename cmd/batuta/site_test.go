@@ -91,6 +91,21 @@ func newSite(t *testing.T, builder string, ships []lab.Ship, app batuta.AppName,
 	return s
 }
 
+// variant is a server.yml that listens at another port, with its data in dir.
+func (s *site) variant(t *testing.T, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.NewReplacer(s.address, "127.0.0.1:0", filepath.Join(s.dir, "data"), dir).Replace(string(text))
+	file := filepath.Join(t.TempDir(), "server.yml")
+	if err := os.WriteFile(file, []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
 // sweep takes everything of the app off the ships.
 func (s *site) sweep(t *testing.T, app batuta.AppName) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)

@@ -114,6 +114,13 @@ func (db *DB) Current(ctx context.Context, app batuta.AppName, env batuta.Enviro
 	return d, db.problem(fmt.Sprintf("read what runs in %s of %s", env, app), missing(err, "nothing of %s was deployed to %s", app, env))
 }
 
+// Deployed lists the environments that anything was deployed to, by name.
+func (db *DB) Deployed(ctx context.Context, app batuta.AppName) ([]batuta.EnvironmentName, error) {
+	return list(ctx, db, fmt.Sprintf("list environments of %s", app), func(scan func(...any) error) (env batuta.EnvironmentName, err error) {
+		return env, scan(&env)
+	}, "SELECT DISTINCT environment FROM deployments WHERE app = ? ORDER BY environment", app)
+}
+
 // Deployments lists the deployments to an environment, newest first.
 func (db *DB) Deployments(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName, limit int) ([]batuta.Deployment, error) {
 	return list(ctx, db, fmt.Sprintf("list deployments of %s to %s", app, env), scanDeployment,

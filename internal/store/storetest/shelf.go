@@ -106,6 +106,9 @@ func knowsCurrent(t *testing.T, l *lab) {
 	if d.ID != want || d.Release != 2 || d.Status != batuta.Live {
 		t.Errorf("current is %+v, want deployment %d", d, want)
 	}
+	environments, err := l.Deployed(t.Context(), "portal")
+	l.must(err)
+	l.same("the environments", environments, []batuta.EnvironmentName{"production", "qa"})
 	all, err := l.Deployments(t.Context(), "portal", "qa", 3)
 	l.must(err)
 	if len(all) != 3 || all[0].ID != last || all[2] != d {
