@@ -68,6 +68,9 @@ func Open(ctx context.Context, dir string) (*DB, error) {
 	if db.lock, err = lock(dir); err != nil {
 		return nil, err
 	}
+	if err := private(filepath.Join(dir, "batuta.db")); err != nil {
+		return nil, errors.Join(db.problem("open database in "+dir, err), db.Close())
+	}
 	if err := db.open(ctx); err != nil {
 		return nil, errors.Join(db.problem("open database in "+dir, err), db.Close())
 	}
@@ -125,6 +128,16 @@ func connect(dir, options string, n int) (*sql.DB, error) {
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
 	return pool, nil
+}
+
+// private makes the database file, if there is none, and keeps others from
+// reading it. SQLite gives the files beside it the same mode.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Chmod(0o600), f.Close())
 }
 
 // migrate brings the schema up to date.
