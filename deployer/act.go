@@ -64,6 +64,17 @@ func (f *Fleet) ask(ctx context.Context, ship Ship, s Scope) ([]Container, error
 	return containers, nil
 }
 
+// askPorts lets a ship say which host ports its containers hold, for as long.
+func (f *Fleet) askPorts(ctx context.Context, name batuta.ShipName) ([]Taken, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, f.options.Ask, fmt.Errorf("no answer for %s", f.options.Ask))
+	defer cancel()
+	taken, err := f.ships[name].Taken(ctx)
+	if err != nil {
+		return nil, cmp.Or(ended(ctx), err)
+	}
+	return taken, nil
+}
+
 // settle is how long a container with these checks must run to count as
 // stable.
 func (f *Fleet) settle(checks []Check) time.Duration {

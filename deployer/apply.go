@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,8 +95,8 @@ func (r *rollout) waves() [][]*task {
 
 // preflight makes sure that the plan can be applied and still fits what runs.
 func (r *rollout) preflight(ctx context.Context) error {
-	if why := r.plan.blocked(); why != "" {
-		return &batuta.Error{Kind: batuta.Unavailable, Message: why, Hint: "nothing was touched; deploy again when the ship is back"}
+	if err := r.plan.obstacle(); err != nil {
+		return err
 	}
 	if r.plan.want.Scope != r.plan.Scope {
 		return &batuta.Error{Kind: batuta.Internal, Message: "a plan that was read from JSON cannot be applied"}
@@ -104,9 +105,9 @@ func (r *rollout) preflight(ctx context.Context) error {
 	if err := ended(ctx); err != nil {
 		return err
 	}
-	now := Diff(r.plan.want, have)
-	if why := now.blocked(); why != "" {
-		return &batuta.Error{Kind: batuta.Unavailable, Message: why, Hint: "nothing was touched; deploy again when the ship is back"}
+	now := r.fleet.Compare(ctx, r.plan.want, have)
+	if err := cmp.Or(ended(ctx), now.obstacle()); err != nil {
+		return err
 	}
 	now.Unreachable = append(now.Unreachable, r.plan.Unreachable...)
 	if now.Hash() != r.plan.Hash() {

@@ -28,6 +28,7 @@ func Diff(want Spec, have State) Plan {
 	}
 	plan := Plan{Scope: want.Scope, Release: want.Release, Unreachable: d.unreachable(), want: want}
 	plan.Changes = append(d.wanted(), d.orphans()...)
+	plan.Clashes = d.clashes(plan.Changes)
 	return plan
 }
 

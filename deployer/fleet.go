@@ -97,7 +97,8 @@ func (f *Fleet) Plan(ctx context.Context, want Spec) (Plan, error) {
 			return Plan{}, &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("no ship %q", i.Ship)}
 		}
 	}
-	return Diff(want, have), nil
+	plan := f.Compare(ctx, want, have)
+	return plan, ended(ctx)
 }
 
 // Status tells what runs of the scope, and which ships do not answer.

@@ -30,6 +30,7 @@ type Plan struct {
 	Release     batuta.ReleaseNumber `json:"release"`
 	Changes     []Change             `json:"changes,omitempty"`
 	Unreachable []Unreachable        `json:"unreachable,omitempty"` // sorted by ship
+	Clashes     []Clash              `json:"clashes,omitempty"`     // sorted; if any, the plan cannot be applied
 
 	want Spec
 }
@@ -99,7 +100,23 @@ func (p Plan) blocked() string {
 			out = append(out, fmt.Sprintf("ship %s does not answer, and %s should run there: %s", u.Ship, strings.Join(names(u.Needed), ", "), u.Why))
 		}
 	}
+	for _, c := range p.Clashes {
+		out = append(out, c.String())
+	}
 	return strings.Join(out, "; ")
+}
+
+// obstacle is why the plan cannot be applied; nil if it can. Its kind tells
+// whether the same plan may succeed later.
+func (p Plan) obstacle() error {
+	why := p.blocked()
+	switch {
+	case why == "":
+		return nil
+	case len(p.Clashes) > 0:
+		return &batuta.Error{Kind: batuta.Conflict, Message: why, Hint: "nothing was touched; choose another host port, let Docker pick one, or stop what holds it"}
+	}
+	return &batuta.Error{Kind: batuta.Unavailable, Message: why, Hint: "nothing was touched; deploy again when the ship is back"}
 }
 
 // String is the plan for a person: one line per change in the order in which

@@ -130,6 +130,9 @@ type (
 	Observer interface {
 		// Containers lists all containers of ours in the scope, in any state.
 		Containers(ctx context.Context, s Scope) ([]Container, error)
+		// Taken lists the host ports that the ship's running containers hold,
+		// ours or not.
+		Taken(ctx context.Context) ([]Taken, error)
 	}
 
 	// Puller brings an image to the ship.

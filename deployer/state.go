@@ -13,6 +13,10 @@ import (
 type State struct {
 	Containers  []Container                // sorted by ship, instance, age and id
 	Unreachable map[batuta.ShipName]string // why a ship did not answer
+
+	// Taken are the host ports that containers hold, on the ships that were
+	// asked.
+	Taken map[batuta.ShipName][]Taken
 }
 
 func (s State) sort() {

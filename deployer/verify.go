@@ -15,8 +15,8 @@ import (
 // changes nothing. The error says what is not so: Unhealthy, or Unavailable if
 // a ship that is needed does not answer.
 func (f *Fleet) Verify(ctx context.Context, plan Plan) error {
-	if why := plan.blocked(); why != "" {
-		return &batuta.Error{Kind: batuta.Unavailable, Message: why}
+	if err := plan.obstacle(); err != nil {
+		return err
 	}
 	if !plan.Empty() {
 		return &batuta.Error{Kind: batuta.Unhealthy, Message: "what runs is not what was deployed: " + strings.Join(strings.Split(strings.TrimSpace(plan.String()), "\n"), "; ")}

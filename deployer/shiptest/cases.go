@@ -194,12 +194,33 @@ func hostPort(t *testing.T, b *bench) {
 	if err := b.Ship.Start(t.Context(), second); err == nil {
 		t.Error("two containers hold one host port")
 	}
+	if got := b.taken(t, number); got.By == "" || got.Scope != b.scope || got.Port.Protocol != "tcp" || got.Port.Address != "" {
+		t.Errorf("port %d is taken as %+v; want it by the first container", number, got)
+	}
 	if err := b.Ship.Stop(t.Context(), first, 0); err != nil {
 		t.Fatal(err)
+	}
+	if got := b.taken(t, number); got.By != "" {
+		t.Errorf("port %d is still taken: %+v", number, got)
 	}
 	if err := b.Ship.Start(t.Context(), second); err != nil {
 		t.Errorf("the port is free again: %v", err)
 	}
+}
+
+// taken is who holds a host port; zero if it is free.
+func (b *bench) taken(t *testing.T, number int) deployer.Taken {
+	t.Helper()
+	all, err := b.Ship.Taken(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		if p.Port.Host == number {
+			return p
+		}
+	}
+	return deployer.Taken{}
 }
 
 func missing(t *testing.T, b *bench) {
@@ -243,6 +264,7 @@ func givesUp(t *testing.T, b *bench) {
 	}
 	for name, call := range map[string]func() error{
 		"Containers": func() error { _, err := b.Ship.Containers(soon, b.scope); return err },
+		"Taken":      func() error { _, err := b.Ship.Taken(soon); return err },
 		"Create":     func() error { _, err := b.Ship.Create(soon, b.scope, 7, b.instance("b", stubborn())); return err },
 		"Start":      func() error { return b.Ship.Start(soon, id) },
 		"Probe": func() error {

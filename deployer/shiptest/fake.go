@@ -144,6 +144,21 @@ func (f *Fake) Containers(ctx context.Context, s deployer.Scope) (out []deployer
 	return out, nil
 }
 
+// Taken lists the host ports that running containers hold.
+func (f *Fake) Taken(ctx context.Context) (out []deployer.Taken, err error) {
+	err = f.call(ctx, Call{Method: "Taken"}, func() error {
+		for _, c := range f.list((*box).alive) {
+			for _, p := range c.Ports {
+				out = append(out, deployer.Taken{
+					Port: deployer.Port{Host: p.Host, Address: p.Address, Protocol: p.Protocol}, By: c.Name, Scope: c.Scope,
+				})
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
 // Pull takes note of the image.
 func (f *Fake) Pull(ctx context.Context, image batuta.Image) error {
 	return f.call(ctx, Call{Method: "Pull", Image: image}, func() error {

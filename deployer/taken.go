@@ -1,0 +1,100 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"batuta"
+)
+
+// Taken is a host port that a running container of a ship holds.
+type Taken struct {
+	Port  Port   // Host, Address and Protocol; the container's own is not told
+	By    string // Docker's name for the container
+	Scope Scope  // whose it is; zero if it is none of ours
+}
+
+// Clash is a host port that an instance needs and that a container of another
+// scope holds. The plan may not stop that one, and so cannot be applied.
+type Clash struct {
+	Ship     batuta.ShipName     `json:"ship"`
+	Port     int                 `json:"port"`
+	By       string              `json:"by"` // Docker's name for the container
+	Instance batuta.InstanceName `json:"instance"`
+}
+
+func (c Clash) String() string {
+	return fmt.Sprintf("host port %d of %s, which %s needs, is held by %s", c.Port, c.Ship, c.Instance, c.By)
+}
+
+// Compare is Diff with what only the ships know: those on which a fixed host
+// port is to be claimed are asked who holds their ports. One that does not say
+// counts as unreachable.
+func (f *Fleet) Compare(ctx context.Context, want Spec, have State) Plan {
+	plan := Diff(want, have)
+	claiming := plan.claiming()
+	if len(claiming) == 0 {
+		return plan
+	}
+	have.Unreachable = maps.Clone(have.Unreachable)
+	if have.Unreachable == nil {
+		have.Unreachable = map[batuta.ShipName]string{}
+	}
+	have.Taken = map[batuta.ShipName][]Taken{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, name := range claiming {
+		all.Go(func() {
+			taken, err := f.askPorts(ctx, name)
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				have.Unreachable[name] = err.Error()
+			}
+			have.Taken[name] = taken
+		})
+	}
+	all.Wait()
+	return Diff(want, have)
+}
+
+// claims are the fixed host ports that the change has Docker publish.
+func (c Change) claims() []Port {
+	if c.want == nil || c.current != nil && c.current.running() {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(c.want.Ports), func(p Port) bool { return p.Host == 0 })
+}
+
+// claiming are the ships on which the plan claims host ports, sorted.
+func (p Plan) claiming() []batuta.ShipName {
+	var out []batuta.ShipName
+	for _, c := range p.Changes {
+		if len(c.claims()) > 0 {
+			out = append(out, c.Ship)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// clashes finds the host ports that the changes claim and others hold. Those
+// of the scope itself are no matter: what holds such a port is stopped first.
+func (d differ) clashes(changes []Change) []Clash {
+	var out []Clash
+	for _, c := range changes {
+		for _, p := range c.claims() {
+			for _, t := range d.have.Taken[c.Ship] {
+				if t.Scope != d.want.Scope && p.clashes(t.Port) {
+					out = append(out, Clash{Ship: c.Ship, Port: p.Host, By: t.By, Instance: c.Instance})
+				}
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Clash) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Compact(out)
+}
