@@ -1,7 +1,6 @@
 package deployer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,29 +49,6 @@ func (f *Fleet) discard(ctx context.Context, c Container) error {
 		return fmt.Errorf("remove %s on %s: %w", c.Instance, c.Ship, err)
 	}
 	return nil
-}
-
-// ask lets a ship say what it runs of the scope, for as long as the fleet's
-// patience lasts.
-func (f *Fleet) ask(ctx context.Context, ship Ship, s Scope) ([]Container, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, f.options.Ask, fmt.Errorf("no answer for %s", f.options.Ask))
-	defer cancel()
-	containers, err := ship.Containers(ctx, s)
-	if err != nil {
-		return nil, cmp.Or(ended(ctx), err)
-	}
-	return containers, nil
-}
-
-// askPorts lets a ship say which host ports its containers hold, for as long.
-func (f *Fleet) askPorts(ctx context.Context, name batuta.ShipName) ([]Taken, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, f.options.Ask, fmt.Errorf("no answer for %s", f.options.Ask))
-	defer cancel()
-	taken, err := f.ships[name].Taken(ctx)
-	if err != nil {
-		return nil, cmp.Or(ended(ctx), err)
-	}
-	return taken, nil
 }
 
 // settle is how long a container with these checks must run to count as

@@ -96,12 +96,15 @@ func (r *rollout) waves() [][]*task {
 // preflight makes sure that the plan can be applied and still fits what runs.
 func (r *rollout) preflight(ctx context.Context) error {
 	if err := r.plan.obstacle(); err != nil {
-		return err
+		if r.fleet.returned(ctx, r.plan) {
+			return &batuta.Error{Kind: batuta.Conflict, Message: "a ship that did not answer when the plan was made is back", Hint: "plan again"}
+		}
+		return cmp.Or(ended(ctx), err)
 	}
 	if r.plan.want.Scope != r.plan.Scope {
 		return &batuta.Error{Kind: batuta.Internal, Message: "a plan that was read from JSON cannot be applied"}
 	}
-	have := r.fleet.observe(ctx, r.plan.Scope, r.fleet.answered(r.plan))
+	have := r.fleet.observe(ctx, r.plan.Scope, r.fleet.answered(r.plan), r.fleet.patience)
 	if err := ended(ctx); err != nil {
 		return err
 	}

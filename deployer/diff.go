@@ -66,7 +66,7 @@ func (d differ) hold(c Container) {
 func (d differ) unreachable() []Unreachable {
 	var out []Unreachable
 	for _, ship := range slices.Sorted(maps.Keys(d.have.Unreachable)) {
-		u := Unreachable{Ship: ship, Why: d.have.Unreachable[ship]}
+		u := Unreachable{Ship: ship, Why: d.have.Unreachable[ship], hasty: d.have.hasty[ship]}
 		for _, i := range d.want.Instances {
 			if i.Ship == ship {
 				u.Needed = append(u.Needed, i.Name)

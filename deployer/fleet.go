@@ -17,11 +17,13 @@ import (
 type Fleet struct {
 	ships   map[batuta.ShipName]Ship
 	options Options
+	silent  silences
 }
 
 // Options are the patience of a fleet. Zero values get the defaults.
 type Options struct {
 	Ask           time.Duration // for a ship to say what it runs (5 s)
+	Glance        time.Duration // the same, for one that did not answer lately and may not be needed (300 ms)
 	Act           time.Duration // for a ship to create, start or remove a container, and beyond its stop timeout to stop it (30 s)
 	Settle        time.Duration // how long after its start a container with checks must still run (100 ms)
 	SettleBlindly time.Duration // the same, without checks (1 s)
@@ -35,6 +37,7 @@ type Options struct {
 // New makes a fleet. Ships are reached when they are first needed.
 func New(ships map[batuta.ShipName]Ship, o Options) *Fleet {
 	o.Ask = cmp.Or(o.Ask, 5*time.Second)
+	o.Glance = cmp.Or(o.Glance, 300*time.Millisecond)
 	o.Act = cmp.Or(o.Act, 30*time.Second)
 	o.Settle = cmp.Or(o.Settle, 100*time.Millisecond)
 	o.SettleBlindly = cmp.Or(o.SettleBlindly, time.Second)
@@ -44,22 +47,24 @@ func New(ships map[batuta.ShipName]Ship, o Options) *Fleet {
 }
 
 // Observe asks all ships at once what they run of the scope. A ship that does
-// not answer in time is listed as such, and holds up no other.
+// not answer in time is listed as such, and holds up no other. For half a
+// minute it then gets less time.
 func (f *Fleet) Observe(ctx context.Context, s Scope) State {
-	return f.observe(ctx, s, f.ships)
+	return f.observe(ctx, s, f.ships, f.patience)
 }
 
-func (f *Fleet) observe(ctx context.Context, s Scope, ships map[batuta.ShipName]Ship) State {
-	state := State{Unreachable: map[batuta.ShipName]string{}}
+func (f *Fleet) observe(ctx context.Context, s Scope, ships map[batuta.ShipName]Ship, patience func(batuta.ShipName) time.Duration) State {
+	state := State{Unreachable: map[batuta.ShipName]string{}, hasty: map[batuta.ShipName]bool{}}
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	for name, ship := range ships {
+	for name := range ships {
 		all.Go(func() {
-			containers, err := f.ask(ctx, ship, s)
+			given := patience(name)
+			containers, err := f.containers(ctx, name, s, given)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
-				state.Unreachable[name] = err.Error()
+				state.Unreachable[name], state.hasty[name] = err.Error(), given < f.options.Ask
 			}
 			state.Containers = append(state.Containers, containers...)
 		})
@@ -138,7 +143,7 @@ func (f *Fleet) Down(ctx context.Context, s Scope) error {
 // clear removes everything of the scope on one ship.
 func (f *Fleet) clear(ctx context.Context, name batuta.ShipName, s Scope) error {
 	ship := f.ships[name]
-	containers, err := f.ask(ctx, ship, s)
+	containers, err := f.containers(ctx, name, s, f.options.Ask)
 	if err != nil {
 		return unavailable(name, err)
 	}

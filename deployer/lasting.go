@@ -23,7 +23,7 @@ func (r *rollout) lasting(ctx context.Context, tasks []*task) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for ship, tasks := range started {
 		g.Go(func() error {
-			now, err := r.fleet.ask(ctx, r.fleet.ships[ship], r.plan.Scope)
+			now, err := r.fleet.containers(ctx, ship, r.plan.Scope, r.fleet.options.Ask)
 			if err != nil {
 				return fmt.Errorf("look at ship %s again: %w", ship, err)
 			}

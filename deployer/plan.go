@@ -61,6 +61,8 @@ type Unreachable struct {
 	Ship   batuta.ShipName       `json:"ship"`
 	Why    string                `json:"why"`
 	Needed []batuta.InstanceName `json:"needed,omitempty"` // what should run there; if any, the plan cannot be applied
+
+	hasty bool // it was given little time
 }
 
 // Empty tells whether everything runs as declared.

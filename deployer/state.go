@@ -17,6 +17,8 @@ type State struct {
 	// Taken are the host ports that containers hold, on the ships that were
 	// asked.
 	Taken map[batuta.ShipName][]Taken
+
+	hasty map[batuta.ShipName]bool // unreachable ships that were given little time
 }
 
 func (s State) sort() {

@@ -31,10 +31,11 @@ func (c Clash) String() string {
 	return fmt.Sprintf("host port %d of %s, which %s needs, is held by %s", c.Port, c.Ship, c.Instance, c.By)
 }
 
-// Compare is Diff with what only the ships know: those on which a fixed host
-// port is to be claimed are asked who holds their ports. One that does not say
-// counts as unreachable.
+// Compare is Diff with what only the ships know: one that is needed and was
+// given little time is asked again, and those on which a fixed host port is to
+// be claimed are asked who holds their ports.
 func (f *Fleet) Compare(ctx context.Context, want Spec, have State) Plan {
+	have = f.insist(ctx, want, have)
 	plan := Diff(want, have)
 	claiming := plan.claiming()
 	if len(claiming) == 0 {
@@ -49,7 +50,7 @@ func (f *Fleet) Compare(ctx context.Context, want Spec, have State) Plan {
 	var all sync.WaitGroup
 	for _, name := range claiming {
 		all.Go(func() {
-			taken, err := f.askPorts(ctx, name)
+			taken, err := ask(ctx, f, name, f.options.Ask, func(ctx context.Context, ship Ship) ([]Taken, error) { return ship.Taken(ctx) })
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

@@ -127,7 +127,7 @@ func (r *rollout) drop(ctx context.Context, t *task) error {
 	}
 	ids := []string{t.id}
 	if t.id == "" { // the ship may have made it, and not been able to say so
-		containers, err := r.fleet.ask(ctx, t.ship, r.plan.Scope)
+		containers, err := r.fleet.containers(ctx, t.Ship, r.plan.Scope, r.fleet.options.Ask)
 		if err != nil {
 			return err
 		}
