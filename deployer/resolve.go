@@ -58,8 +58,12 @@ func (d *Document) Resolve(in Input) (Spec, error) {
 	}
 	spec := Spec{Scope: in.Scope, Release: in.Release}
 	for _, name := range slices.Sorted(maps.Keys(b.Services)) {
-		for _, p := range r.place(name, b.Services[name]) {
+		places := r.place(name, b.Services[name])
+		for _, p := range places {
 			spec.Instances = append(spec.Instances, r.instance(name, b.Services[name], p))
+		}
+		if len(places) == 0 { // what is wrong with it is told all the same
+			r.instance(name, b.Services[name], placed{name: counted(name, 1)})
 		}
 	}
 	r.portClashes(spec.Instances)

@@ -3,6 +3,7 @@ package deployer_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -57,6 +58,22 @@ func TestResolveReportsEverythingAtOnce(t *testing.T) {
 		if !slices.Contains(resolved, line) {
 			t.Errorf("Resolve leaves out what Parse found: %s", line)
 		}
+	}
+}
+
+func TestResolveReportsWhatIsWrongWithAServiceOfNoInstances(t *testing.T) {
+	const text = "{build: wep, %s, env: {A: '${secret:unknown}'}, volumes: {/etc: /etc}, ports: {a: 1, b: 2}, lifecycle: {running: [{type: tcp}]}}"
+	for name, how := range map[string]string{"count": "count: 0", "instances": "instances: {}", "neither": "restart: always"} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarbour("ship-a")
+			doc, _ := deployer.Parse("qa.yml", fmt.Appendf(nil, "batuta: 1\nservices: {web: "+text+"}", how))
+			_, err := doc.Resolve(h.input(t, image(1)))
+			for _, want := range []string{`no image "wep" is built`, `no secret "unknown"`, "/etc may not be mounted", "does not say which port"} {
+				if err == nil || strings.Count(err.Error(), want) != 1 {
+					t.Errorf("want once: %s\nerror:\n%v", want, err)
+				}
+			}
+		})
 	}
 }
 
