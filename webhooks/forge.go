@@ -1,9 +1,11 @@
 package webhooks
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
@@ -19,9 +21,10 @@ import (
 // Forge is how one kind of forge speaks. A new one is a file with a function
 // that gives a Forge, and a place in the list that New gets.
 type Forge struct {
-	Name           string // in batuta.Push
-	EventHeader    string // names the event; that it is there tells the forge
-	DeliveryHeader string // names the delivery
+	Name            string // in batuta.Push
+	EventHeader     string // names the event; that it is there tells the forge
+	DeliveryHeader  string // names the delivery
+	SignatureHeader string // has the signature; without it no body is looked at
 
 	// Signed tells whether the forge signed the body with the secret. It
 	// compares in constant time, and a missing signature never passes.
@@ -53,7 +56,7 @@ func hmacSHA256(signature, prefix string, body []byte, secret string) bool {
 // payloadOf gives the JSON of a delivery, which a forge may also send in the
 // field "payload" of a form.
 func payloadOf(h http.Header, body []byte) ([]byte, error) {
-	if kind, _, err := mime.ParseMediaType(h.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
+	if !isForm(h) {
 		return body, nil
 	}
 	form, err := url.ParseQuery(string(body))
@@ -61,6 +64,12 @@ func payloadOf(h http.Header, body []byte) ([]byte, error) {
 		return nil, errors.New(`the form has no field "payload"`)
 	}
 	return []byte(form.Get("payload")), nil
+}
+
+// isForm tells whether the body is a form.
+func isForm(h http.Header) bool {
+	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
+	return err == nil && kind == "application/x-www-form-urlencoded"
 }
 
 // movement is what forges say in common about a ref that moved.
@@ -128,6 +137,25 @@ func clean(s string, limit int) string {
 	return strings.TrimSpace(s)
 }
 
+// shown is what a sender wrote as a person may see it: at most 200 runes, and
+// "�" for each that cannot be printed, so that it never reads like the name of
+// something else.
+func shown(s string) string {
+	const limit = 200
+	runes := make([]rune, 0, limit)
+	for _, r := range s {
+		if len(runes) == limit {
+			runes[limit-1] = '…'
+			break
+		}
+		if !unicode.IsPrint(r) {
+			r = utf8.RuneError
+		}
+		runes = append(runes, r)
+	}
+	return string(runes)
+}
+
 // printable tells whether s is visible ASCII.
 func printable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
@@ -157,7 +185,32 @@ func checkRef(name string) error {
 	return nil
 }
 
-// notJSON is what a sender hears whose payload cannot be read.
+// notJSON is what a sender hears whose payload cannot be read, in JSON's own
+// words.
 func notJSON(err error) error {
-	return fmt.Errorf("the payload is not the JSON that it should be: %w", err)
+	const says = "the payload is not the JSON that it should be"
+	other := (*json.UnmarshalTypeError)(nil)
+	if !errors.As(err, &other) {
+		return fmt.Errorf(says+": %w", err)
+	}
+	is, _, _ := strings.Cut(other.Value, " ") // as in "number 7"
+	field := strings.TrimPrefix(other.Field, "movement.")
+	return fmt.Errorf(says+": %s is %s and should be %s", cmp.Or(field, "the whole"), inJSON(is), inJSON(other.Type.Kind().String()))
+}
+
+// inJSON is how a person calls a kind of value, given the word of package json
+// or of Go.
+func inJSON(kind string) string {
+	switch kind {
+	case "string":
+		return "a string"
+	case "number":
+		return "a number"
+	case "bool":
+		return "true or false"
+	case "array":
+		return "an array"
+	default: // a struct, or a pointer to one
+		return "an object"
+	}
 }

@@ -83,7 +83,11 @@ func TestReadRefuses(t *testing.T) {
 	for payload, words := range map[string]string{
 		"":                                      "the payload is not the JSON",
 		"payload={}":                            "the payload is not the JSON",
-		`{"ref": 7}`:                            "the payload is not the JSON",
+		`{"ref": 7}`:                            "the payload is not the JSON that it should be: ref is a number and should be a string",
+		`[]`:                                    "the whole is an array and should be an object",
+		`{"deleted": "no"}`:                     "deleted is a string and should be true or false",
+		`{"head_commit": {"id": []}}`:           "head_commit.id is an array and should be a string",
+		`{"head_commit": true}`:                 "head_commit is true or false and should be an object",
 		push("refs/heads/main", "", "deadbeef"): `after: "deadbeef" is not a full commit hash`,
 		push("refs/heads/main", "x", rev):       `before: "x" is not a full commit hash`,
 		push("refs/heads/--upload-pack=x", "", rev):           `"refs/heads/--upload-pack=x" is not the name of a ref`,

@@ -11,11 +11,12 @@ import (
 // the newest commit as a push that moves nothing.
 func Gitea() Forge {
 	return Forge{
-		Name:           "gitea",
-		EventHeader:    "X-Gitea-Event",
-		DeliveryHeader: "X-Gitea-Delivery",
-		Signed:         signedByGitea,
-		Read:           readGitea,
+		Name:            "gitea",
+		EventHeader:     "X-Gitea-Event",
+		DeliveryHeader:  "X-Gitea-Delivery",
+		SignatureHeader: "X-Gitea-Signature",
+		Signed:          signedByGitea,
+		Read:            readGitea,
 	}
 }
 

@@ -10,9 +10,10 @@ import (
 // SHA-1 signature is not looked at.
 func GitHub() Forge {
 	return Forge{
-		Name:           "github",
-		EventHeader:    "X-GitHub-Event",
-		DeliveryHeader: "X-GitHub-Delivery",
+		Name:            "github",
+		EventHeader:     "X-GitHub-Event",
+		DeliveryHeader:  "X-GitHub-Delivery",
+		SignatureHeader: "X-Hub-Signature-256",
 		Signed: func(h http.Header, body []byte, secret string) bool {
 			return hmacSHA256(h.Get("X-Hub-Signature-256"), "sha256=", body, secret)
 		},

@@ -5,13 +5,11 @@
 package webhooks
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -20,8 +18,12 @@ import (
 	"batuta"
 )
 
-// MaxBody is the largest delivery, in bytes: GitHub's own limit.
-const MaxBody = 25 << 20
+// patience is how long a delivery may take to arrive. GitHub gives up after
+// ten seconds, Gitea after five.
+const patience = 30 * time.Second
+
+// wrongSignature is the reason of a refusal.
+const wrongSignature = "wrong or missing signature"
 
 // Receipt is what became of a push.
 type Receipt struct {
@@ -45,12 +47,13 @@ type Apps interface {
 	Webhook(app batuta.AppName) (secrets []string, ok bool)
 }
 
-// Refusal is a delivery that was turned away at the door.
+// Refusal is a delivery that was turned away at the door. What the sender
+// wrote is cut to 200 runes, with "�" for each that cannot be printed.
 type Refusal struct {
 	App      string // as the sender wrote it
 	Source   string // the sender's address
 	Forge    string
-	Delivery string
+	Delivery string // as the sender wrote it
 	Reason   string // for the operator; the sender gets the same answer for each
 }
 
@@ -61,10 +64,17 @@ type Config struct {
 	Forges []Forge                        // in the order in which they are recognised
 	Audit  func(context.Context, Refusal) // nil if nobody wants to know
 	Log    *slog.Logger                   // nil is slog.Default
+
+	// Patience is how long a delivery may take to arrive, its wait for
+	// others to be done included; 0 is 30 seconds.
+	Patience time.Duration
 }
 
 // Receiver answers the forges.
-type Receiver struct{ config Config }
+type Receiver struct {
+	config Config
+	bodies *bodies
+}
 
 var _ http.Handler = (*Receiver)(nil)
 
@@ -76,35 +86,45 @@ func New(cfg Config) *Receiver {
 	if cfg.Audit == nil {
 		cfg.Audit = func(context.Context, Refusal) {}
 	}
-	return &Receiver{config: cfg}
+	return &Receiver{config: cfg, bodies: newBodies(cmp.Or(cfg.Patience, patience))}
 }
 
 // ServeHTTP takes in one delivery: 202 once a push is kept, 200 for what
 // needs no run, 401 for a wrong signature as for an app that does not exist,
-// 400 for what cannot be understood, 413 for what is too large, 503 when the
-// push could not be kept. Nothing is parsed before its signature is checked.
+// 400 for what cannot be understood, 408 for what arrives too slowly, 413 for
+// what is too large, 503 when there was no room for it or the push could not
+// be kept. A body that its headers already rule out is never in memory, and
+// nothing is parsed before its signature is checked.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	name, ok := strings.CutPrefix(req.URL.Path, "/webhooks/")
 	if !ok || req.Method != http.MethodPost {
 		answer(w, http.StatusMethodNotAllowed, reply{Error: "forges send a POST to /webhooks/{app}"})
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, req.Body, MaxBody))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		answer(w, http.StatusRequestEntityTooLarge, reply{Error: fmt.Sprintf("a delivery may have %d MiB", MaxBody>>20)})
-		return
-	} else if err != nil {
-		answer(w, http.StatusBadRequest, reply{Error: "the delivery did not arrive whole"})
-		return
+	forge, known := r.recognise(req.Header)
+	secrets, why := r.knock(name, forge, req)
+	if !known || why != "" {
+		if err := r.bodies.discard(w, req); err != nil {
+			answerUnread(w, err)
+			return
+		}
 	}
-	forge, ok := r.recognise(req.Header)
-	if !ok {
+	switch {
+	case !known:
 		answer(w, http.StatusBadRequest, reply{Error: "not the delivery of a forge that is known here: " + r.known()})
 		return
+	case why != "":
+		r.refuse(w, req, name, forge, why)
+		return
 	}
-	if why := r.refuse(name, forge, req.Header, body); why != "" {
-		r.config.Audit(req.Context(), Refusal{App: name, Source: req.RemoteAddr, Forge: forge.Name, Delivery: req.Header.Get(forge.DeliveryHeader), Reason: why})
-		answer(w, http.StatusUnauthorized, reply{Error: "no such app, or the signature is not right"})
+	body, leave, err := r.bodies.keep(w, req)
+	if err != nil {
+		answerUnread(w, err)
+		return
+	}
+	defer leave()
+	if !signed(forge, req.Header, body, secrets) {
+		r.refuse(w, req, name, forge, wrongSignature)
 		return
 	}
 	r.take(w, req, batuta.AppName(name), forge, body)
@@ -129,26 +149,40 @@ func (r *Receiver) known() string {
 	return strings.Join(names, ", ")
 }
 
-// refuse checks the signature, and says why the delivery is not let in. For
-// an app that does not exist, or has no secret, it takes as long.
-func (r *Receiver) refuse(name string, forge Forge, h http.Header, body []byte) string {
+// knock gives the secrets that may have signed a delivery, or says why it
+// cannot be let in, whatever its body is.
+func (r *Receiver) knock(name string, forge Forge, req *http.Request) (secrets []string, why string) {
 	secrets, ok := r.config.Apps.Webhook(batuta.AppName(name))
-	why := ""
 	switch {
 	case !ok:
-		why, secrets = "unknown app", []string{"-"}
+		return nil, "unknown app"
 	case len(secrets) == 0:
-		why, secrets = "the app has no webhook secret", []string{"-"}
+		return nil, "the app has no webhook secret"
+	case req.Header.Get(forge.SignatureHeader) == "":
+		return nil, wrongSignature
+	case req.ContentLength > MaxBody: // the sender hears so once it has sent that much
+		return nil, "too large"
 	}
-	signed := false
+	return secrets, ""
+}
+
+// signed tells whether one of the secrets signed the body.
+func signed(forge Forge, h http.Header, body []byte, secrets []string) bool {
+	found := false
 	for _, secret := range secrets {
 		good := forge.Signed(h, body, secret) && secret != ""
-		signed = signed || good
+		found = found || good
 	}
-	if why == "" && !signed {
-		why = "wrong or missing signature"
-	}
-	return why
+	return found
+}
+
+// refuse turns a delivery away. Only the operator learns why.
+func (r *Receiver) refuse(w http.ResponseWriter, req *http.Request, name string, forge Forge, why string) {
+	r.config.Audit(req.Context(), Refusal{
+		App: shown(name), Source: shown(req.RemoteAddr), Forge: forge.Name,
+		Delivery: shown(req.Header.Get(forge.DeliveryHeader)), Reason: why,
+	})
+	answer(w, http.StatusUnauthorized, reply{Error: "no such app, or the signature is not right"})
 }
 
 // take reads a delivery that was let in, and keeps it if it is a push.

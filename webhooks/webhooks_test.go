@@ -55,16 +55,21 @@ func (s *server) Deliver(_ context.Context, p batuta.Push) (webhooks.Receipt, er
 func newServer(t *testing.T) *server {
 	t.Helper()
 	s := &server{}
-	s.Server = httptest.NewServer(webhooks.New(webhooks.Config{
-		Apps: s, Inbox: s, Forges: forges(),
+	s.Server = httptest.NewServer(s.receiver(0))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// receiver is what the server serves.
+func (s *server) receiver(patience time.Duration) http.Handler {
+	return webhooks.New(webhooks.Config{
+		Apps: s, Inbox: s, Forges: forges(), Patience: patience,
 		Audit: func(_ context.Context, r webhooks.Refusal) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.refusals = append(s.refusals, r)
 		},
-	}))
-	t.Cleanup(s.Close)
-	return s
+	})
 }
 
 // deliver posts a body and gives the answer: status and body.
