@@ -62,7 +62,7 @@ func (r *rollout) undoWave(ctx context.Context, wave []*task) (errs []error) {
 				errs = append(errs, fmt.Errorf("put back %s on %s: %w", t.Instance, t.Ship, err))
 			}
 		}
-		if t.StopFirst != "" {
+		if t.apart() {
 			undo()
 		} else {
 			all.Go(undo)
@@ -76,10 +76,20 @@ func (r *rollout) undoWave(ctx context.Context, wave []*task) (errs []error) {
 // undoTask has the old run again before the new goes, unless they cannot run
 // side by side.
 func (r *rollout) undoTask(ctx context.Context, t *task) error {
-	if t.StopFirst != "" {
+	if t.apart() {
 		return errors.Join(r.drop(ctx, t), r.revive(ctx, t))
 	}
 	return errors.Join(r.revive(ctx, t), r.drop(ctx, t))
+}
+
+// apart tells whether old and new cannot run side by side. A deployment that
+// was killed may have left the new one with the old one's host port.
+func (t *task) apart() bool {
+	before := t.before()
+	if t.StopFirst != "" || t.want == nil || before == nil || before.Ship != t.Ship {
+		return t.StopFirst != ""
+	}
+	return slices.ContainsFunc(t.want.Ports, func(p Port) bool { return slices.ContainsFunc(before.held(), p.clashes) })
 }
 
 // revive starts what was stopped for the task and waits until it is ready.
