@@ -48,6 +48,21 @@ type Request struct {
 	Recipe     Recipe            //
 	Secrets    map[string][]byte // values of the recipe's secrets, at most 500 KB each
 	Repository string            // registry host[:port]/path
+
+	// Login gives this build's credentials for a registry, in the place of
+	// the Config's, to pull base images and to push; nil is the Config's. No
+	// other build gets to use them. The images of the registry that is pushed
+	// to are for those builds alone whose login may read them; the registry is
+	// asked about each that a build names, even if the daemon has it already
+	// because another build made or pulled it.
+	//
+	// A buildkitd from 0.26 on waits for that answer. An older one and a
+	// Docker Engine only tell which images they read while they do: the build
+	// is stopped then and nothing is pushed, but a command may have begun to
+	// run. What cannot be prevented there: that a frontend of the app's
+	// choosing hides what it reads, and that a build uses an image that the
+	// Engine has under a name without this registry.
+	Login func(host string) Login
 }
 
 // reference is what the image is pushed as. Registries want a tag; it is
@@ -96,11 +111,12 @@ type Config struct {
 
 	// Login gives the credentials for a registry (host[:port]); nil is
 	// anonymous everywhere. It is asked during builds, at any time and
-	// concurrently.
+	// concurrently. A Request may have its own.
 	Login func(host string) Login
 
-	// Insecure lets a buildkitd push over plain HTTP. A Docker Engine decides
-	// by its own configuration; it always allows loopback addresses.
+	// Insecure lets a buildkitd push, and the builder ask the registry, over
+	// plain HTTP. A Docker Engine decides by its own configuration; it always
+	// allows loopback addresses.
 	Insecure bool
 
 	// Binary is the file of Batuta's own static binary, for the operating
@@ -147,13 +163,16 @@ func New(c Config) (*Builder, error) {
 // line by line while it happens; a log that cannot be written is ignored.
 //
 // The error is Invalid if the recipe or what it runs is at fault, with the
-// Dockerfile's line and the last lines of output in its message; Denied if the
+// Dockerfile's line and the last lines of output in its message; Denied if a
 // registry refuses the credentials; Unavailable if the daemon or a registry
 // does not answer or a disk is full; and the context's own if that ended, in
 // which case the daemon has stopped building, too.
 func (b *Builder) Build(ctx context.Context, r Request, log io.Writer) (batuta.Image, error) {
 	if err := r.check(); err != nil {
 		return batuta.Image{}, err
+	}
+	if r.Login == nil {
+		r.Login = b.config.Login
 	}
 	s, err := b.prepare(ctx, r)
 	if err != nil {

@@ -25,9 +25,9 @@ func dial(c Config) (daemon, error) {
 	address := u.Scheme + "://" + u.Host + u.Path
 	switch {
 	case address == defaultEndpoint:
-		return newEngine("unix:///var/run/docker.sock", c)
+		return newEngine("unix:///var/run/docker.sock")
 	case u.Scheme == "docker+unix" && u.Path != "", u.Scheme == "docker+tcp" && u.Host != "":
-		return newEngine(strings.TrimPrefix(address, "docker+"), c)
+		return newEngine(strings.TrimPrefix(address, "docker+"))
 	case u.Scheme == "unix" && u.Path != "", u.Scheme == "tcp" && u.Host != "":
 		return newBuildkitd(address, c)
 	}

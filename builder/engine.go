@@ -23,12 +23,11 @@ import (
 type engine struct {
 	docker *docker.Client
 	client *client.Client
-	login  func(host string) Login
 }
 
 var _ daemon = (*engine)(nil)
 
-func newEngine(address string, c Config) (*engine, error) {
+func newEngine(address string) (*engine, error) {
 	d, err := docker.NewClientWithOpts(docker.WithHost(address), docker.WithAPIVersionNegotiation())
 	if err != nil {
 		return nil, fmt.Errorf("connect to Docker: %w", err)
@@ -50,7 +49,7 @@ func newEngine(address string, c Config) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &engine{docker: d, client: bk, login: c.Login}, nil
+	return &engine{docker: d, client: bk}, nil
 }
 
 func (e *engine) buildkit() *client.Client { return e.client }
@@ -65,7 +64,7 @@ func (e *engine) export(r Request) client.ExportEntry {
 // tells the digest of the manifest that the registry took.
 func (e *engine) publish(ctx context.Context, r Request, _ *client.SolveResponse, p *progress) (batuta.Digest, error) {
 	p.start("pushing " + r.Repository)
-	l := e.login(r.host())
+	l := r.Login(r.host())
 	auth, err := registry.EncodeAuthConfig(registry.AuthConfig{Username: l.User, Password: l.Password, ServerAddress: r.host()})
 	if err != nil {
 		return "", err

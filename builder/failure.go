@@ -22,9 +22,13 @@ import (
 // the text decides only between a registry's answers.
 func (b *Builder) explain(ctx context.Context, r Request, err error, p *progress) error {
 	failed := p.failed()
+	var forbidden *refusal
 	switch code := grpcerrors.Code(err); {
 	case ctx.Err() != nil:
 		return fmt.Errorf("build image %s: %w", r.Image, ctx.Err())
+	case errors.As(err, &forbidden):
+		place, instruction := locate(r, err, &step{name: loadMetadata + forbidden.reference})
+		return fmt.Errorf("%s: %s: %w", place, instruction, forbidden.err)
 	case diskFull(err, failed):
 		return &batuta.Error{Kind: batuta.Unavailable, Message: failed.title() + ": the disk is full", Err: err,
 			Hint: "free space where BuildKit and the registry keep their data"}

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -27,16 +28,21 @@ func (b *Builder) prepare(ctx context.Context, r Request) (solution, error) {
 	return b.dockerfile(r)
 }
 
-// solve has the daemon build s while p shows how it goes.
+// solve has the daemon build s while p shows how it goes. It stops when the
+// build reads an image that it may not.
 func (b *Builder) solve(ctx context.Context, r Request, s solution, p *progress) (*client.SolveResponse, error) {
 	secrets := maps.Clone(r.Secrets)
 	maps.DeleteFunc(secrets, func(id string, _ []byte) bool { return !slices.Contains(r.Recipe.Secrets, id) })
 	s.options.Session = []session.Attachable{
-		credentials{login: b.config.Login},
+		credentials{login: r.Login},
 		secretsprovider.FromMap(secrets),
 	}
+	permit := &permit{host: r.host(), login: r.Login, insecure: b.config.Insecure}
+	s.options.SourcePolicyProvider = permit.policy()
 	s.options.Exports = []client.ExportEntry{b.daemon.export(r)}
 
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var response *client.SolveResponse
 	status := make(chan *client.SolveStatus)
 	var group errgroup.Group
@@ -52,9 +58,12 @@ func (b *Builder) solve(ctx context.Context, r Request, s solution, p *progress)
 	group.Go(func() error {
 		for st := range status {
 			p.show(st)
+			if permit.watch(ctx, st) != nil {
+				stop()
+			}
 		}
 		return nil
 	})
 	err := group.Wait()
-	return response, err
+	return response, cmp.Or(permit.refusal(), err)
 }
