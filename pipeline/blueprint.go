@@ -80,8 +80,27 @@ func (a App) rehearse(env batuta.EnvironmentName, text []byte, r Recipe) error {
 	for _, reference := range doc.References() {
 		in.Pins[reference] = madeUp
 	}
-	_, err = doc.Resolve(in)
+	_, err = a.resolve(doc, in)
 	return err
+}
+
+// resolve makes a document concrete, and refuses the images of other apps: the
+// ships may pull them all.
+func (a App) resolve(doc *deployer.Document, in deployer.Input) (deployer.Spec, error) {
+	spec, err := doc.Resolve(in)
+	if err != nil {
+		return spec, err
+	}
+	for _, i := range spec.Instances {
+		if a.Registry != "" && strings.HasPrefix(i.Image.Repository, a.Registry+"/") && !strings.HasPrefix(i.Image.Repository+"/", a.Images+"/") {
+			return spec, batuta.Problems{{
+				File: EnvironmentFile(in.Scope.Environment), Line: 1, Column: 1, Path: "services." + string(i.Service),
+				Message: fmt.Sprintf("%s is not an image of %s", i.Image.Repository, a.Name),
+				Hint:    "an app uses the images that it builds, and those of registries outside",
+			}}
+		}
+	}
+	return spec, nil
 }
 
 // input is what the server knows when it resolves a document of the app.

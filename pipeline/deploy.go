@@ -77,7 +77,7 @@ func (p *Pipeline) plan(app App, r batuta.Release, env batuta.EnvironmentName, h
 	doc, _ := deployer.Parse(EnvironmentFile(env), []byte(text)) // Resolve repeats its problems
 	in := app.input(env, grant)
 	in.Release, in.Images, in.Pins, in.Current, in.Key = r.Number, r.Images, r.Pins, have.Containers, p.Key
-	want, err := doc.Resolve(in)
+	want, err := app.resolve(doc, in)
 	if err != nil {
 		return deployer.Plan{}, err
 	}

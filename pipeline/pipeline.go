@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"batuta"
+	"batuta/builder"
 	"batuta/deployer"
 	"batuta/internal/gitsource"
 )
@@ -30,6 +31,8 @@ type App struct {
 	Images     string                           // where its images are pushed: registry host and path; the image's name follows
 	Grants     map[batuta.EnvironmentName]Grant // by environment; an environment without one gets nothing
 	Default    *Grant                           // for environments that Grants does not name; nil: they get nothing
+	Registry   string                           // the host of the server's own registry, where other apps' images are, too; empty: an outside one is used
+	Login      func(host string) builder.Login  // what the app's builds tell a registry; may be nil
 	Secrets    map[string]string
 }
 

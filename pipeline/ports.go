@@ -111,9 +111,9 @@ type (
 		Build(ctx context.Context, r builder.Request, log io.Writer) (batuta.Image, error)
 	}
 
-	// Pinner finds what an image reference with a tag means now.
+	// Pinner finds what an image reference with a tag means now, to an app.
 	Pinner interface {
-		Pin(ctx context.Context, reference string) (batuta.Image, error)
+		Pin(ctx context.Context, app batuta.AppName, reference string) (batuta.Image, error)
 	}
 
 	// Fleet is the ships, as the deployer works on them.

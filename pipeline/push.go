@@ -133,7 +133,7 @@ func (j *journey) build(name batuta.ImageName, recipe builder.Recipe) func(conte
 		image, err := j.Builder.Build(ctx, builder.Request{
 			App: j.app.Name, Image: name, Revision: j.run.Push.Revision,
 			Source: dir, Recipe: recipe, Secrets: secrets,
-			Repository: path.Join(j.app.Images, string(name)),
+			Repository: path.Join(j.app.Images, string(name)), Login: j.app.Login,
 		}, log)
 		if err == nil {
 			fmt.Fprintln(log, image)
@@ -153,7 +153,7 @@ func (j *journey) release(b Blueprint, images map[batuta.ImageName]batuta.Image)
 				return batuta.Release{}, err
 			}
 			for _, reference := range doc.References() {
-				if pins[reference], err = j.Pinner.Pin(ctx, reference); err != nil {
+				if pins[reference], err = j.Pinner.Pin(ctx, j.app.Name, reference); err != nil {
 					return batuta.Release{}, fmt.Errorf("%s: image %s: %w", EnvironmentFile(env), reference, err)
 				}
 				fmt.Fprintf(log, "%s is %s\n", reference, pins[reference])

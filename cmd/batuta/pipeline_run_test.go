@@ -310,6 +310,16 @@ func TestMistakesOfARepositoryAreToldAtOnce(t *testing.T) {
 	s.fails(t, s.push(t, "two"), "no batuta.yml")
 }
 
+func TestAnAppUsesNoImageOfAnother(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.start(t)
+	w.edit("environments/production.yml", "build: web", "image: \"registry.example.edu/shopping/web@sha256:"+strings.Repeat("1", 64)+"\"")
+	s.fails(t, s.push(t, "one"), "environments/production.yml:1:1: services.web: registry.example.edu/shopping/web is not an image of shop")
+	w.edit("environments/production.yml", "/shopping/", "/shop/")
+	s.succeeds(t, s.push(t, "two"))
+}
+
 func TestAPushStaysWhereAPushGoes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -126,7 +126,7 @@ func (w *world) Build(ctx context.Context, r builder.Request, log io.Writer) (ba
 }
 
 // Pin is not needed by the documents here.
-func (w *world) Pin(_ context.Context, reference string) (batuta.Image, error) {
+func (w *world) Pin(_ context.Context, _ batuta.AppName, reference string) (batuta.Image, error) {
 	return batuta.Image{}, &batuta.Error{Kind: batuta.NotFound, Message: "no image " + reference}
 }
 
@@ -176,7 +176,7 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 	}
 	p := pipeline.New(pipeline.Config{
 		Apps: map[batuta.AppName]pipeline.App{testApp: {
-			Name: testApp, Images: "registry.example.edu/shop", Secrets: map[string]string{"npm": npmSecret},
+			Name: testApp, Images: "registry.example.edu/shop", Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret},
 			Grants: map[batuta.EnvironmentName]pipeline.Grant{
 				"qa": {Ships: infos["qa"]}, "production": {Ships: infos["production"]},
 			},

@@ -44,6 +44,7 @@ type server struct {
 	logs     *pipeline.FileLogs
 	pipeline *pipeline.Pipeline
 	handler  http.Handler
+	refusals refusals
 	stopping chan struct{}  // closed when the server begins to stop
 	close    []func() error // in the order of opening
 }
@@ -114,10 +115,6 @@ func (s *server) openRemote(ctx context.Context, _ parts) (err error) {
 func (s *server) openBuilder(_ context.Context, p parts) (err error) {
 	s.builder, err = builder.New(builder.Config{
 		Endpoint: builderEndpoint(s.config.Builder), Binary: p.binary,
-		Login: func(host string) builder.Login {
-			user, password, _ := s.login(host, s.robots.builder)
-			return builder.Login{User: user, Password: password}
-		},
 		Insecure: s.config.PlainRegistry(),
 	})
 	if err == nil {
@@ -160,7 +157,7 @@ func (s *server) openPipeline(_ context.Context, p parts) (err error) {
 		kept = p.wrap(kept)
 	}
 	s.pipeline = pipeline.New(pipeline.Config{
-		Apps: s.apps(), Store: kept, Source: s.fetcher(), Builder: s.builder, Pinner: s.pinner(), Fleet: s.fleet,
+		Apps: s.apps(), Store: kept, Source: s.fetcher(), Builder: s.builder, Pinner: pinner{s}, Fleet: s.fleet,
 		Logs: s.logs, Log: s.log, Dir: s.dir("runs"), Key: s.key,
 		AtOnce: s.config.Runs.AtOnce, Retries: s.config.Runs.Retries, Backoff: time.Second,
 	})

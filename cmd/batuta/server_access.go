@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -17,11 +20,25 @@ import (
 // robots is the tokens of the server's own parts for its own registry. They
 // live as long as the process.
 type robots struct {
-	builder string // pushes
-	ship    string // only pulls
+	ship string // pulls everything, for what was resolved and checked before
+	key  []byte // makes the tokens of the apps' builds
 }
 
-func newRobots() robots { return robots{builder: rand.Text(), ship: rand.Text()} }
+func newRobots() robots { return robots{ship: rand.Text(), key: []byte(rand.Text())} }
+
+// build is the token of an app's builds: it pulls and pushes the app's images,
+// and no other's.
+func (r robots) build(app batuta.AppName) string {
+	mac := hmac.New(sha256.New, r.key)
+	mac.Write([]byte(app))
+	return string(app) + "." + hex.EncodeToString(mac.Sum(nil))
+}
+
+// builds tells which app's builds have a token.
+func (r robots) builds(token string) (batuta.AppName, bool) {
+	name, _, _ := strings.Cut(token, ".")
+	return batuta.AppName(name), same(token, r.build(batuta.AppName(name)))
+}
 
 // robotName is the user that the server's own parts give to its registry.
 const robotName = "batuta"
@@ -37,17 +54,17 @@ func (s *server) login(host, robot string) (user, password string, ok bool) {
 // mayUseRegistry decides for the embedded registry: the server's own parts by
 // their tokens, people by theirs and the app that a repository begins with.
 func (s *server) mayUseRegistry(_ context.Context, _, password string, a registry.Access) registry.Decision {
-	switch {
-	case same(password, s.robots.builder):
-		return registry.Granted
-	case same(password, s.robots.ship):
+	app, _, _ := strings.Cut(a.Repository, "/")
+	if same(password, s.robots.ship) {
 		return granted(!a.Push)
+	}
+	if own, ok := s.robots.builds(password); ok {
+		return granted(a.Repository == "" || string(own) == app)
 	}
 	who, ok := s.gate.Identify(password)
 	if !ok {
 		return registry.Unknown
 	}
-	app, _, _ := strings.Cut(a.Repository, "/")
 	right := config.Read
 	if a.Push {
 		right = config.Push

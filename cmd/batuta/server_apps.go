@@ -21,7 +21,7 @@ func (s *server) apps() map[batuta.AppName]pipeline.App {
 	all := map[batuta.AppName]pipeline.App{}
 	for name, a := range s.config.Apps {
 		app := pipeline.App{
-			Name: name, Repository: s.repository(name, a), Images: s.images(name),
+			Name: name, Repository: s.repository(name, a), Images: s.images(name), Registry: s.config.Registry.Address, Login: s.buildLogin(name),
 			Grants: map[batuta.EnvironmentName]pipeline.Grant{}, Secrets: map[string]string{},
 		}
 		for id, value := range a.Secrets {
@@ -75,14 +75,29 @@ func (s *server) fetcher() *gitsource.Fetcher {
 	return &gitsource.Fetcher{MaxBytes: int64(s.config.Source.MaxSize)}
 }
 
-// pinner asks registries what a tag means; it has the credentials of the one
-// that Batuta uses itself.
-func (s *server) pinner() registry.Pinner {
-	own := registry.Remote{Address: s.config.Registry.Address, User: robotName, Password: s.robots.ship, Insecure: s.config.PlainRegistry()}
-	if o := s.config.Registry.Outside; o != nil {
+// buildLogin gives an app's builds the credentials for a registry.
+func (s *server) buildLogin(app batuta.AppName) func(host string) builder.Login {
+	token := s.robots.build(app)
+	return func(host string) builder.Login {
+		user, password, ok := s.login(host, token)
+		if !ok {
+			return builder.Login{}
+		}
+		return builder.Login{User: user, Password: password}
+	}
+}
+
+// pinner asks registries what a tag means to an app, with the credentials of
+// its builds.
+type pinner struct{ *server }
+
+// Pin gives the digest of a reference.
+func (p pinner) Pin(ctx context.Context, app batuta.AppName, reference string) (batuta.Image, error) {
+	own := registry.Remote{Address: p.config.Registry.Address, User: robotName, Password: p.robots.build(app), Insecure: p.config.PlainRegistry()}
+	if o := p.config.Registry.Outside; o != nil {
 		own = registry.Remote{Address: o.Address, User: o.User, Password: o.Password.Reveal(), Insecure: o.Insecure}
 	}
-	return registry.Pinner{own}
+	return registry.Pinner{own}.Pin(ctx, reference)
 }
 
 // runtimeImage is Batuta's own image, for the ships that need it.

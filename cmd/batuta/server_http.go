@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"time"
 
 	"batuta"
 	"batuta/internal/api"
@@ -94,18 +93,6 @@ type inbox struct{ *pipeline.Pipeline }
 func (i inbox) Deliver(ctx context.Context, p batuta.Push) (webhooks.Receipt, error) {
 	r, err := i.Pipeline.Deliver(ctx, p)
 	return webhooks.Receipt{Run: r.Run, Duplicate: r.Duplicate}, err
-}
-
-// auditRefusal keeps who was turned away, and why.
-func (s *server) auditRefusal(ctx context.Context, r webhooks.Refusal) {
-	s.log.Warn("webhook refused", "app", r.App, "source", r.Source, "forge", r.Forge, "delivery", r.Delivery, "reason", r.Reason)
-	entry := batuta.Entry{At: time.Now(), By: r.Source, Action: "webhook refused", Object: r.Forge + " " + r.Delivery, Detail: r.Reason}
-	if _, known := s.config.Apps[batuta.AppName(r.App)]; known {
-		entry.App = batuta.AppName(r.App)
-	}
-	if err := s.store.Audit(ctx, entry); err != nil {
-		s.log.Error("audit", "err", err)
-	}
 }
 
 // reader is what the dashboard reads.
