@@ -164,9 +164,10 @@ func New(c Config) (*Builder, error) {
 //
 // The error is Invalid if the recipe or what it runs is at fault, with the
 // Dockerfile's line and the last lines of output in its message; Denied if a
-// registry refuses the credentials; Unavailable if the daemon or a registry
-// does not answer or a disk is full; and the context's own if that ended, in
-// which case the daemon has stopped building, too.
+// registry refuses the credentials; Conflict if Batuta's own registry has no
+// room; Unavailable if the daemon or a registry does not answer or BuildKit's
+// disk is full; and the context's own if that ended, in which case the daemon
+// has stopped building, too.
 func (b *Builder) Build(ctx context.Context, r Request, log io.Writer) (batuta.Image, error) {
 	if err := r.check(); err != nil {
 		return batuta.Image{}, err

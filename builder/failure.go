@@ -31,7 +31,7 @@ func (b *Builder) explain(ctx context.Context, r Request, err error, p *progress
 		return fmt.Errorf("%s: %s: %w", place, instruction, forbidden.err)
 	case diskFull(err, failed):
 		return &batuta.Error{Kind: batuta.Unavailable, Message: failed.title() + ": the disk is full", Err: err,
-			Hint: "free space where BuildKit and the registry keep their data"}
+			Hint: "free space where BuildKit keeps its data"}
 	case code == codes.Unavailable || errors.Is(err, batuta.Unavailable):
 		return unavailable(err, "BuildKit at %s does not answer", b.config.Endpoint)
 	case code == codes.Internal || code == codes.ResourceExhausted:
@@ -67,6 +67,10 @@ func faulty(r Request, err error, failed *step) error {
 // registryError is the answer of a registry, or that there was none.
 func registryError(err error, act string, otherwise batuta.Kind) error {
 	text := plain(err.Error())
+	if full := noRoom.FindString(text); full != "" {
+		return &batuta.Error{Kind: batuta.Conflict, Message: act + ": " + full,
+			Hint: "make room on the disk of the server's data directory"}
+	}
 	e := &batuta.Error{Kind: otherwise, Message: act, Err: errors.New(text)}
 	if refused.MatchString(text) {
 		e.Kind, e.Hint = batuta.Denied, "check the credentials for this registry"
@@ -93,6 +97,7 @@ func diskFull(err error, failed *step) bool {
 // What daemons and registries write.
 var (
 	refused  = regexp.MustCompile(`(?i)401 unauthorized|403 forbidden|^unauthorized|unauthorized:|denied[:,]|is denied|authorization failed|authentication required|no basic auth credentials`)
+	noRoom   = regexp.MustCompile(`no room: [^\n"]+`) // package internal/registry
 	exitCode = regexp.MustCompile(`exit code: (\d+)$`)
 	noise    = regexp.MustCompile(`^(failed to solve( with frontend \S+)?|failed to create LLB definition|failed to compute cache key|failed to push \S+|failed to calculate checksum of ref \S+|dockerfile parse error (on )?line \d+): `)
 	position = regexp.MustCompile(`^(?:failed to [^:]+: )*dockerfile parse error (?:on )?line (\d+): `)

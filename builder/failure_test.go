@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +138,48 @@ func TestDiskFull(t *testing.T) {
 		if got := buildFails(t, b.builder(t), r, batuta.Unavailable); !strings.Contains(got, "disk is full") {
 			t.Errorf("got %q", got)
 		}
+	})
+}
+
+// The registry is as package internal/registry answers.
+func TestRegistryHasNoRoom(t *testing.T) {
+	onEach(t, func(t *testing.T, b bench) {
+		for name, methods := range map[string][]string{
+			"for a layer":             {http.MethodPost},
+			"for the rest of a layer": {http.MethodPatch, http.MethodPut},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				b := b
+				b.registry = newRegistry(t, func(next http.Handler) http.Handler { return full(methods, next) })
+				r := b.request(t, builder.Recipe{Static: "public"}, site)
+				begun := time.Now()
+				var log output
+				_, err := b.builder(t).Build(t.Context(), r, &log)
+				var said *batuta.Error
+				want := "push " + r.Repository + ": no room: 59 MB free, 64 MB are kept free on the registry's disk"
+				if !errors.As(err, &said) || said.Kind != batuta.Conflict || said.Message != want || !strings.Contains(said.Hint, "data directory") {
+					t.Errorf("got %+v, want %q\n%s", said, want, log.String())
+				}
+				if took := time.Since(begun); took > 20*time.Second {
+					t.Errorf("it took %s to fail", took)
+				}
+			})
+		}
+	})
+}
+
+// full refuses some kinds of writes, once all has come.
+func full(methods []string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !slices.Contains(methods, r.Method) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"errors":[{"code":"DENIED","message":"no room: 59 MB free, 64 MB are kept free on the registry's disk"}]}`)
 	})
 }
 

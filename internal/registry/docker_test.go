@@ -3,9 +3,11 @@ package registry_test
 import (
 	"archive/tar"
 	"bytes"
+	"crypto/rand"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"batuta/internal/lab"
 )
@@ -91,4 +93,41 @@ func TestDockerPushesAndPulls(t *testing.T) {
 	if out := d.run("", "cp", container+":/file", "-"); !strings.Contains(out, host) {
 		t.Errorf("the file in the image is %q", out)
 	}
+}
+
+// A push that Docker takes up again goes on for minutes and ends without the
+// reason.
+func TestDockerSaysAtOnceThatThereIsNoRoom(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ disk, content, want string }{
+		"before the push":  {"size=60m", "small", "denied: no room: 59 MB free, 64 MB are kept free on the registry's disk"},
+		"while it goes on": {"size=96m", randomText(48 << 20), "MB free, 64 MB are kept free on the registry's disk"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := docker{t: t, endpoint: lab.Docker(t), config: t.TempDir()}
+			host, stop := serve(t, smallDisk(t, test.disk))
+			defer stop()
+			repo := host + "/portal/web"
+			image := d.run(tree(t, test.content+host), "import", "-", repo+":v1")
+			defer func() { d.run("", "image", "rm", "--force", image) }()
+			d.run(pushToken, "login", "--username=anyone", "--password-stdin", host)
+			begun := time.Now()
+			out, err := d.try("", "push", repo+":v1")
+			if err == nil || !strings.Contains(out, "denied: no room: ") || !strings.Contains(out, test.want) {
+				t.Errorf("push to a full disk: %v\n%s", err, out)
+			}
+			if strings.Contains(out, "Retrying") {
+				t.Errorf("the push was tried again, for %s:\n%s", time.Since(begun), out)
+			}
+			t.Logf("refused after %s", time.Since(begun))
+		})
+	}
+}
+
+// randomText does not compress.
+func randomText(bytes int) string {
+	b := make([]byte, bytes)
+	_, _ = rand.Read(b) // never fails
+	return string(b)
 }

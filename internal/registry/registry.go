@@ -34,8 +34,8 @@ type Config struct {
 	Dir string
 	// KeepFree is how many bytes of Dir's file system pushes leave alone, so
 	// that a large image never takes the room that the server needs for its
-	// own state. A push that would go below is refused with 507. At least
-	// 64 MB are kept.
+	// own state. A push that would go below is refused, which the client shows
+	// at once as "denied: no room: …". At least 64 MB are kept.
 	KeepFree int64
 	// Authorize decides each request.
 	Authorize Authorize

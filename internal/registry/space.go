@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +9,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/distribution/distribution/v3/registry/api/errcode"
 	v2 "github.com/distribution/distribution/v3/registry/api/v2"
 	"github.com/gorilla/mux"
 )
@@ -34,10 +34,13 @@ type errFull struct {
 	nodes      uint64 // files that may still be made
 }
 
-// Error says what there is and what there must be.
+// Error says what there is and what there must be. Package builder knows the
+// text by its beginning.
 func (e errFull) Error() string {
-	return fmt.Sprintf("the registry's disk is full: %d MB and %d files are free, %d MB and %d files are kept free",
-		e.free>>20, e.nodes, e.keep>>20, leastNodes)
+	if e.free <= e.keep {
+		return fmt.Sprintf("no room: %d MB free, %d MB are kept free on the registry's disk", e.free>>20, e.keep>>20)
+	}
+	return fmt.Sprintf("no room: %d files free, %d files are kept free on the registry's disk", e.nodes, leastNodes)
 }
 
 // check is errFull if there is no room to write.
@@ -54,9 +57,10 @@ func (s space) check() error {
 }
 
 // protect refuses writes for which there is no room, before they begin and
-// while they arrive, with 507 Insufficient Storage: clients show that status,
-// where a 500 would say nothing and be tried again. What a refused upload has
-// already taken is given back at once, not when it is purged.
+// while they arrive, as denied (403): that alone, clients neither try again
+// for minutes, as they do after 500 or 507, nor keep its reason to themselves.
+// What a refused upload has already taken is given back at once, not when it
+// is purged.
 func (s space) protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.Method {
@@ -145,22 +149,14 @@ func (a *answer) Write(p []byte) (int, error) {
 	return a.ResponseWriter.Write(p)
 }
 
-// refuse answers 507 with a registry's error document, once. It first lets the
-// client send all that it has: a client that is cut off while it sends never
-// reads why.
+// refuse answers with the reason, once. It first lets the client send all that
+// it has: a client that is cut off while it sends never reads why.
 func (a *answer) refuse(reason error) {
 	if a.refused != nil {
 		return
 	}
 	a.refused = reason
 	_, _ = io.Copy(io.Discard, a.sent) // ends early if the client is gone
-	type problem struct {
-		Code    string `json:"code"`
-		Message string `json:"message"`
-	}
-	body := map[string][]problem{"errors": {{Code: "UNKNOWN", Message: reason.Error()}}}
-	a.Header().Set("Content-Type", "application/json")
 	a.Header().Del("Content-Length")
-	a.ResponseWriter.WriteHeader(http.StatusInsufficientStorage)
-	_ = json.NewEncoder(a.ResponseWriter).Encode(body) // the client is gone; there is no one to tell
+	refuse(a.ResponseWriter, errcode.ErrorCodeDenied.WithMessage(reason.Error()))
 }
