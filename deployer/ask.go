@@ -80,9 +80,17 @@ func ask[T any](ctx context.Context, f *Fleet, name batuta.ShipName, patience ti
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	case asked.Err() != nil, errors.Is(err, batuta.Unavailable):
-		err = f.miss(name, cmp.Or(ended(asked), err), patience == f.options.Ask)
+		err = f.miss(name, cmp.Or(ended(asked), reason(err)), patience == f.options.Ask)
 	}
 	return answer, err
+}
+
+// reason is why a ship does not answer, without saying again that it does not.
+func reason(err error) error {
+	if e, ok := errors.AsType[*batuta.Error](err); ok && e.Kind == batuta.Unavailable && e.Err != nil {
+		return e.Err
+	}
+	return err
 }
 
 // containers lets a ship say what it runs of the scope.

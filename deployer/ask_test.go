@@ -74,6 +74,22 @@ func TestAShipThatIsNeededGetsItsTime(t *testing.T) {
 	})
 }
 
+func TestWhyAShipIsSilentIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a")
+		h.ships["ship-a"].Before = func(shiptest.Call) error {
+			return &batuta.Error{Kind: batuta.Unavailable, Message: "ship ship-a does not answer: list containers", Err: errors.New("no route to host")}
+		}
+		const want = "ship ship-a does not answer, and web-1, web-2 should run there: no route to host"
+		if _, err := h.apply(t.Context(), h.spec(t, oneService, image(1))); err == nil || err.Error() != want {
+			t.Errorf("apply: %v\nwant %s", err, want)
+		}
+		if err := h.Down(t.Context(), qa); err == nil || err.Error() != "ship ship-a does not answer: no route to host" {
+			t.Errorf("down: %v", err)
+		}
+	})
+}
+
 func TestACallerThatLeavesSaysNothingAboutTheShip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbour("ship-a")

@@ -25,7 +25,7 @@ func (r *rollout) lasting(ctx context.Context, tasks []*task) error {
 		g.Go(func() error {
 			now, err := r.fleet.containers(ctx, ship, r.plan.Scope, r.fleet.options.Ask)
 			if err != nil {
-				return fmt.Errorf("look at ship %s again: %w", ship, err)
+				return unavailable(ship, err)
 			}
 			for _, t := range tasks {
 				if err := t.lasts(ctx, now); err != nil {

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
+	"syscall"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/client"
@@ -28,6 +30,7 @@ func (s *Ship) fault(err error, format string, args ...any) error {
 	e := &batuta.Error{Kind: kindOf(err), Message: act, Err: plain{err}}
 	switch {
 	case e.Kind == batuta.Unavailable:
+		e.Err = silence(err)
 		e.Message = fmt.Sprintf("ship %s does not answer: %s", s.name, fmt.Sprintf(format, args...))
 	case strings.Contains(err.Error(), diskFull):
 		e.Kind, e.Hint = batuta.Conflict, "the ship's disk is full: free some space there, for example with docker system prune"
@@ -70,6 +73,17 @@ func kindOfStatus(status int) batuta.Kind {
 		return batuta.Unavailable
 	}
 	return batuta.Internal
+}
+
+// silence is why there was no answer, without the address of the question.
+func silence(err error) error {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno
+	}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return plain{err}
 }
 
 // plain is an error of the Engine without the words in front of it that every
