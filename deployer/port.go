@@ -14,7 +14,7 @@ import (
 //
 //	8080            the container's port; Docker picks the host's
 //	53/udp
-//	"8080:80"       the container's port, then the host's (MaestroNG's order)
+//	"8080:80"       container:host, the reverse of Docker's (MaestroNG's order)
 //	{exposed: 8080, external: 80, address: 10.0.0.1, protocol: udp}
 type port struct {
 	container int
@@ -83,7 +83,7 @@ func portNumber(text string) (number int, protocol string, err error) {
 	number, err = strconv.Atoi(digits)
 	if err != nil || slash && protocol == "" {
 		return 0, "", invalid(fmt.Sprintf("%q is not a port", text),
-			`write the container's port (8080), or with a host port "8080:80", or {exposed: 8080, external: 80, address: 10.0.0.1}`)
+			`write the container's port (8080), or with a host port "8080:80", which is container:host, the reverse of Docker's, or {exposed: 8080, external: 80, address: 10.0.0.1}`)
 	}
 	if number < 1 || number > 65535 {
 		return 0, "", invalid(fmt.Sprintf("port %d does not exist", number), "ports are 1 to 65535")
