@@ -37,7 +37,7 @@ type Outcome struct {
 func (f *Fleet) Apply(ctx context.Context, plan Plan, log func(Event)) (Outcome, error) {
 	r := newRollout(f, plan, log)
 	if err := r.preflight(ctx); err != nil {
-		return r.untouched(ctx), err
+		return r.refused(ctx), err
 	}
 	if err := r.pull(ctx); err != nil {
 		return r.undo(ctx, err)

@@ -134,7 +134,7 @@ func TestApplyTouchesNothingIfAShipIsMissing(t *testing.T) {
 		cutOff(h.ships["ship-b"])
 		calls := len(h.ships["ship-a"].Calls())
 		outcome, err := h.apply(t.Context(), want)
-		if outcome.Status != batuta.RolledBack || !errors.Is(err, batuta.Unavailable) || !strings.Contains(err.Error(), "ship-b does not answer, and web-2 should run there") {
+		if outcome.Status != batuta.Failed || !errors.Is(err, batuta.Unavailable) || !strings.Contains(err.Error(), "ship-b does not answer, and web-2 should run there") {
 			t.Errorf("apply = %v, %v", outcome, err)
 		}
 		for _, c := range h.ships["ship-a"].Calls()[calls:] {
@@ -175,7 +175,7 @@ func TestApplyPullsEverywhereBeforeAnythingIsTouched(t *testing.T) {
 			return nil
 		}
 		outcome, err := h.apply(t.Context(), h.spec(t, oneService, image(2)))
-		if outcome.Status != batuta.RolledBack || !errors.Is(err, batuta.Unavailable) || tries != 3 {
+		if outcome.Status != batuta.Failed || !errors.Is(err, batuta.Unavailable) || tries != 3 {
 			t.Errorf("apply = %v, %v after %d tries", outcome, err, tries)
 		}
 		for _, c := range h.ships["ship-a"].Calls() {
@@ -184,6 +184,23 @@ func TestApplyPullsEverywhereBeforeAnythingIsTouched(t *testing.T) {
 			}
 		}
 		h.wantRuns(t, "web-1 on ship-a: 1111 running", "web-2 on ship-b: 1111 running")
+	})
+}
+
+func TestWhatCouldNotBeRemovedIsNotSaidToBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a")
+		h.behave(behaves(image(1), shiptest.Behaviour{Exits: true, ExitCode: 1}))
+		h.ships["ship-a"].Before = func(c shiptest.Call) error {
+			if c.Method == "Remove" {
+				return &batuta.Error{Kind: batuta.Conflict, Message: "it cannot be removed"}
+			}
+			return nil
+		}
+		outcome, _ := h.apply(t.Context(), h.spec(t, oneService, image(1)))
+		if outcome.Undone == nil || slices.ContainsFunc(h.events, func(e string) bool { return strings.Contains(e, "removed") }) {
+			t.Errorf("undone = %v; events %q", outcome.Undone, h.events)
+		}
 	})
 }
 

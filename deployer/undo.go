@@ -13,7 +13,7 @@ import (
 // undo puts back what ran before, latest change first, after the cause made
 // the deployment fail. It goes on although ctx has ended.
 func (r *rollout) undo(ctx context.Context, cause error) (Outcome, error) {
-	outcome := r.untouched(ctx)
+	outcome := r.outcome(ctx)
 	if outcome.Status == batuta.Applying {
 		return outcome, cause
 	}
@@ -32,18 +32,30 @@ func (r *rollout) undo(ctx context.Context, cause error) (Outcome, error) {
 	return outcome, cause
 }
 
-// untouched is the outcome when all is as it was before.
-func (r *rollout) untouched(ctx context.Context) Outcome {
+// outcome is how it ends when all is as it was before.
+func (r *rollout) outcome(ctx context.Context) Outcome {
 	switch {
 	case errors.Is(context.Cause(ctx), ErrSuspended):
 		return Outcome{Status: batuta.Applying}
 	case ctx.Err() != nil:
 		return Outcome{Status: batuta.Cancelled}
-	case r.ranBefore():
+	case r.ranBefore() && slices.ContainsFunc(r.tasks, (*task).touched):
 		return Outcome{Status: batuta.RolledBack}
 	}
 	return Outcome{Status: batuta.Failed}
 }
+
+// refused is the outcome of a plan that was not begun.
+func (r *rollout) refused(ctx context.Context) Outcome {
+	outcome := r.outcome(ctx)
+	if outcome.Status == batuta.RolledBack {
+		outcome.Status = batuta.Failed
+	}
+	return outcome
+}
+
+// touched tells whether there is anything to undo.
+func (t *task) touched() bool { return t.begun || len(t.stopped) > 0 || t.interrupted() }
 
 // ranBefore tells whether there was anything of the environment.
 func (r *rollout) ranBefore() bool {
@@ -139,7 +151,7 @@ func (r *rollout) drop(ctx context.Context, t *task) error {
 	if t.id == "" { // the ship may have made it, and not been able to say so
 		containers, err := r.fleet.containers(ctx, t.Ship, r.plan.Scope, r.fleet.options.Ask)
 		if err != nil {
-			return err
+			return unavailable(t.Ship, err)
 		}
 		ids = nil
 		for _, c := range containers {
@@ -154,7 +166,10 @@ func (r *rollout) drop(ctx context.Context, t *task) error {
 		if t.ready { // it may be serving
 			errs = append(errs, r.fleet.stop(ctx, c))
 		}
-		errs = append(errs, r.fleet.remove(ctx, c))
+		if err := r.fleet.remove(ctx, c); err != nil {
+			errs = append(errs, err)
+			continue
+		}
 		r.say(t.Ship, t.Instance, "the new container is removed", 0)
 	}
 	return errors.Join(errs...)
