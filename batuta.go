@@ -168,7 +168,8 @@ type Run struct {
 	Created     time.Time       `json:"created"`
 	Started     time.Time       `json:"started,omitzero"`
 	Ended       time.Time       `json:"ended,omitzero"`
-	Error       string          `json:"error,omitempty"` // why it failed, for a person
+	Error       string          `json:"error,omitempty"`     // why it failed, for a person
+	CancelBy    string          `json:"cancel_by,omitempty"` // who asked to cancel it, once somebody did
 	Steps       []Step          `json:"steps,omitempty"`
 }
 
@@ -227,7 +228,7 @@ const (
 	Applying   DeploymentStatus = "applying"
 	Live       DeploymentStatus = "live"        // everything it wants runs and is ready
 	RolledBack DeploymentStatus = "rolled back" // it failed, and what ran before runs again
-	Failed     DeploymentStatus = "failed"      // it failed, and so did putting back what ran before; or nothing ran before
+	Failed     DeploymentStatus = "failed"      // it failed before anything was touched, or nothing ran before, or putting that back failed too
 	Cancelled  DeploymentStatus = "cancelled"   // a person stopped it, and what ran before runs again
 )
 

@@ -60,7 +60,11 @@ func readDocument(tree fs.FS, file string) ([]byte, error) {
 	if info.Size() > document.MaxBytes {
 		return nil, batuta.Problems{{File: file, Line: 1, Column: 1, Message: fmt.Sprintf("the file has %d bytes", info.Size()), Hint: fmt.Sprintf("at most %d are read", document.MaxBytes)}}
 	}
-	return fs.ReadFile(tree, file)
+	text, err := fs.ReadFile(tree, file)
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, batuta.Problems{{File: file, Line: 1, Column: 1, Message: "it cannot be read: " + e.Err.Error()}}
+	}
+	return text, err
 }
 
 // rehearse resolves an environment's document as it will be for a release,

@@ -19,20 +19,52 @@ func (j *journey) deploy(ctx context.Context, r batuta.Release, env batuta.Envir
 		if err := j.hold(ctx, env, log); err != nil {
 			return batuta.Deployment{}, err
 		}
-		plan, err := j.plan(j.app, r, env, j.Fleet.Observe(ctx, scope(j.app.Name, env)))
+		before, err := j.begun(ctx, env)
 		if err != nil {
 			return batuta.Deployment{}, err
 		}
-		d, err := j.open(ctx, r, env, plan)
+		if before != nil && before.Status != batuta.Applying { // the server was killed before it saved the step
+			return *before, outcome(*before)
+		}
+		plan, err := j.plan(ctx, j.app, r, env)
+		if err != nil {
+			return batuta.Deployment{}, err
+		}
+		if before == nil && j.run.Approved != "" && j.run.Approved != plan.Hash() {
+			return batuta.Deployment{}, changed(env)
+		}
+		d, err := j.Store.BeginDeployment(ctx, j.lease, batuta.Deployment{
+			App: j.app.Name, Environment: env, Release: r.Number, Run: j.run.ID, Started: time.Now(),
+			By: cmp.Or(j.run.By, j.run.Push.Sender, j.run.Push.Forge),
+		})
 		if err != nil {
 			return batuta.Deployment{}, err
 		}
 		fmt.Fprint(log, plan)
-		outcome, err := j.Fleet.Apply(ctx, plan, func(e deployer.Event) { fmt.Fprintln(log, e) })
-		d.Status = outcome.Status
+		ended, err := j.Fleet.Apply(ctx, plan, func(e deployer.Event) { fmt.Fprintln(log, e) })
+		d.Status = ended.Status
 		return d, j.conclude(ctx, d, err)
 	})
 	return err
+}
+
+// begun is the deployment that this run began before it was interrupted; nil
+// if there is none. What a person approved was compared then: the world that
+// it finds now is one that it changed itself.
+func (j *journey) begun(ctx context.Context, env batuta.EnvironmentName) (*batuta.Deployment, error) {
+	newest, err := j.Store.Deployments(ctx, j.app.Name, env, 1)
+	if err != nil || len(newest) == 0 || newest[0].Run != j.run.ID {
+		return nil, err
+	}
+	return &newest[0], nil
+}
+
+// outcome is the error of a deployment that has ended; nil if it is live.
+func outcome(d batuta.Deployment) error {
+	if d.Status == batuta.Live {
+		return nil
+	}
+	return fmt.Errorf("deploy release %d to %s: %s: %s", d.Release, d.Environment, d.Status, d.Error)
 }
 
 // hold waits until no other run deploys to the environment. A run that waits
@@ -41,12 +73,15 @@ func (j *journey) hold(ctx context.Context, env batuta.EnvironmentName, log io.W
 	for told := batuta.RunID(0); ; {
 		woken := j.wakeup()
 		holder, held, err := j.Store.HoldEnvironment(ctx, j.lease, env)
-		if err != nil || held {
+		if err != nil {
 			return err
 		}
-		if told == 0 {
+		if held {
+			return j.takePlace(ctx)
+		}
+		if j.placed {
 			<-j.places
-			defer func() { j.places <- struct{}{} }()
+			j.placed = false
 		}
 		if holder != told {
 			fmt.Fprintf(log, "waiting for run %d, which deploys to %s\n", holder, env)
@@ -63,42 +98,47 @@ func (j *journey) hold(ctx context.Context, env batuta.EnvironmentName, log io.W
 	}
 }
 
+// takePlace has the run count again among those that are worked on.
+func (j *journey) takePlace(ctx context.Context) error {
+	if j.placed {
+		return nil
+	}
+	select {
+	case j.places <- struct{}{}:
+		j.placed = true
+		return nil
+	case <-j.stopping:
+		return errStopping
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // plan compares what the release wants in the environment with what runs
-// there.
-func (p *Pipeline) plan(app App, r batuta.Release, env batuta.EnvironmentName, have deployer.State) (deployer.Plan, error) {
+// there, and looks whether that can be brought about.
+func (p *Pipeline) plan(ctx context.Context, app App, r batuta.Release, env batuta.EnvironmentName) (deployer.Plan, error) {
+	have := p.Fleet.Observe(ctx, scope(app.Name, env))
+	want, err := p.want(app, r, env, have)
+	if err != nil {
+		return deployer.Plan{}, err
+	}
+	return p.Fleet.Compare(ctx, want, have), nil
+}
+
+// want is what the release wants in the environment.
+func (p *Pipeline) want(app App, r batuta.Release, env batuta.EnvironmentName, have deployer.State) (deployer.Spec, error) {
 	text, ok := r.Documents[env]
 	if !ok {
-		return deployer.Plan{}, &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("release %d of %s has no document for %s", r.Number, r.App, env), Hint: "its " + RecipeFile + " names " + names(r.Order) + " in promote"}
+		return deployer.Spec{}, &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("release %d of %s has no document for %s", r.Number, r.App, env), Hint: "its " + RecipeFile + " names " + names(r.Order) + " in promote"}
 	}
 	grant, err := app.grant(env)
 	if err != nil {
-		return deployer.Plan{}, err
+		return deployer.Spec{}, err
 	}
 	doc, _ := deployer.Parse(EnvironmentFile(env), []byte(text)) // Resolve repeats its problems
 	in := app.input(env, grant)
 	in.Release, in.Images, in.Pins, in.Current, in.Key = r.Number, r.Images, r.Pins, have.Containers, p.Key
-	want, err := app.resolve(doc, in)
-	if err != nil {
-		return deployer.Plan{}, err
-	}
-	return deployer.Diff(want, have), nil
-}
-
-// open saves that the deployment begins, unless a person approved another
-// plan than this one. A run that was interrupted in mid-deployment was past
-// that question, and finds a world that it changed itself.
-func (j *journey) open(ctx context.Context, r batuta.Release, env batuta.EnvironmentName, plan deployer.Plan) (batuta.Deployment, error) {
-	begun, err := j.Store.Deployments(ctx, j.app.Name, env, 1)
-	if err != nil {
-		return batuta.Deployment{}, err
-	}
-	again := len(begun) > 0 && begun[0].Run == j.run.ID
-	if !again && j.run.Approved != "" && j.run.Approved != plan.Hash() {
-		return batuta.Deployment{}, changed(env)
-	}
-	return j.Store.BeginDeployment(ctx, j.lease, batuta.Deployment{
-		App: j.app.Name, Environment: env, Release: r.Number, Run: j.run.ID, By: cmp.Or(j.run.By, j.run.Push.Sender, j.run.Push.Forge), Started: time.Now(),
-	})
+	return app.resolve(doc, in)
 }
 
 func changed(env batuta.EnvironmentName) error {

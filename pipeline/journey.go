@@ -19,6 +19,7 @@ type journey struct {
 	run      batuta.Run
 	lease    Lease
 	stopping <-chan struct{} // closed when the server stops; steps that can be resumed end with it
+	placed   bool            // it counts among the runs that are worked on
 }
 
 // skipped ends a run that is not wanted.
@@ -44,10 +45,16 @@ const (
 func step[T any](ctx context.Context, j *journey, name string, as trait, do func(ctx context.Context, log io.Writer) (T, error)) (T, error) {
 	var result T
 	s := j.begin(name)
-	if s.Status == batuta.StepSucceeded {
+	switch {
+	case s.Status == batuta.StepSucceeded:
 		return result, json.Unmarshal(s.Output, &result)
-	}
-	if j.stops() {
+	case s.Status == batuta.StepCancelled:
+		return result, cancelled{j.run.CancelBy}
+	case s.Status == batuta.StepFailed:
+		return result, errors.New(s.Error)
+	case ctx.Err() != nil:
+		return result, context.Cause(ctx)
+	case j.stops():
 		return result, errStopping
 	}
 	if err := j.save(ctx, s); err != nil {
@@ -78,15 +85,15 @@ func step[T any](ctx context.Context, j *journey, name string, as trait, do func
 	return result, j.end(ctx, s, out, result, err)
 }
 
-// begin is the step as it was saved, or a new one.
+// begin is the step as it was saved, or a new one. One that was running was
+// interrupted, and begins another attempt; one that ended stays as it is.
 func (j *journey) begin(name string) batuta.Step {
 	i := slices.IndexFunc(j.run.Steps, func(s batuta.Step) bool { return s.Name == name })
 	if i < 0 {
 		return batuta.Step{Name: name, Status: batuta.StepRunning, Attempt: 1, Started: time.Now()}
 	}
 	s := j.run.Steps[i]
-	if s.Status != batuta.StepSucceeded {
-		s.Status, s.Error = batuta.StepRunning, ""
+	if s.Status == batuta.StepRunning {
 		s.Attempt++
 	}
 	return s
@@ -105,8 +112,10 @@ func (j *journey) end(ctx context.Context, s batuta.Step, log io.Writer, result 
 	case ctx.Err() == nil && j.stops() && (errors.Is(err, context.Canceled) || errors.Is(err, errStopping)):
 		fmt.Fprintln(log, "interrupted: the server is stopping")
 		return errStopping
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		s.Status, s.Error = batuta.StepCancelled, context.Cause(ctx).Error()
+	case ctx.Err() != nil:
+		s.Status, s.Error = batuta.StepCancelled, j.app.redact(explain(err))
 	default:
 		s.Status, s.Error = batuta.StepFailed, j.app.redact(explain(err))
 	}

@@ -19,6 +19,9 @@ import (
 // with a last line that says so.
 const maxLog = 64 << 20
 
+// longestLine is when a line that does not end is broken.
+const longestLine = 64 << 10
+
 // FileLogs keeps the log of each run in one file of a directory. A line is
 // the time (RFC 3339, UTC, milliseconds), the step and the text, separated by
 // tabs; lines of steps that run at the same time are mixed. Its methods may be
@@ -119,8 +122,10 @@ type logWriter struct {
 func (w *logWriter) Write(p []byte) (int, error) {
 	w.held = append(w.held, p...)
 	end := bytes.LastIndexByte(w.held, '\n') + 1
-	if end == 0 {
+	if end == 0 && len(w.held) < longestLine {
 		return len(p), nil
+	} else if end == 0 {
+		end = len(w.held)
 	}
 	if err := w.write(w.held[:end]); err != nil {
 		return 0, err

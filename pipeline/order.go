@@ -65,7 +65,7 @@ func (p *Pipeline) Propose(ctx context.Context, o Order) (Proposal, error) {
 	if err != nil {
 		return Proposal{}, err
 	}
-	plan, err := p.plan(app, release, o.Environment, p.Fleet.Observe(ctx, scope(app.Name, o.Environment)))
+	plan, err := p.plan(ctx, app, release, o.Environment)
 	if err != nil {
 		return Proposal{}, err
 	}

@@ -45,8 +45,8 @@ type (
 		// the same app and ref never run at once; the older goes first.
 		Claim(ctx context.Context) (batuta.Run, Lease, error)
 		// Cancel ends a queued run as cancelled and tells whether it was
-		// queued. That somebody asked is a line in the audit trail, unless
-		// the run has ended.
+		// queued. That somebody asked is a line in the audit trail and in the
+		// run's CancelBy, unless the run has ended.
 		Cancel(ctx context.Context, id batuta.RunID, by string) (bool, error)
 		// HoldEnvironment reserves an environment for the leased run until
 		// DropEnvironment or the end of the run. If another run that has not
@@ -63,7 +63,8 @@ type (
 		// SaveRun saves Push.Revision, Push.Message, Environment and Release
 		// of a running run.
 		SaveRun(ctx context.Context, l Lease, r batuta.Run) error
-		// EndRun saves how the run ended, and drops the environments it held.
+		// EndRun saves how the run ended, drops the environments it held, and
+		// ends the deployments that it left open.
 		EndRun(ctx context.Context, l Lease, status batuta.RunStatus, why string) error
 	}
 
@@ -85,7 +86,8 @@ type (
 		Deployed(ctx context.Context, app batuta.AppName) ([]batuta.EnvironmentName, error)
 		// Releases lists those of an app, newest first.
 		Releases(ctx context.Context, app batuta.AppName, limit int) ([]batuta.Release, error)
-		// Deployments lists those of an environment, newest first.
+		// Deployments lists those of an environment, or of all if env is
+		// empty, newest first.
 		Deployments(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName, limit int) ([]batuta.Deployment, error)
 	}
 
@@ -119,6 +121,9 @@ type (
 	// Fleet is the ships, as the deployer works on them.
 	Fleet interface {
 		Observe(ctx context.Context, s deployer.Scope) deployer.State
+		// Compare plans the way from a state to what is wanted, and says in
+		// the plan what stands in it.
+		Compare(ctx context.Context, want deployer.Spec, have deployer.State) deployer.Plan
 		// Verify returns why what runs is not what the plan wants, ready; it
 		// changes nothing.
 		Verify(ctx context.Context, p deployer.Plan) error

@@ -24,7 +24,7 @@ func (j *journey) push(ctx context.Context) error {
 		return err
 	}
 	j.run.Push.Revision, j.run.Push.Message = tree.Revision, batuta.Headline(tree.Message)
-	if err := j.Store.SaveRun(ctx, j.lease, j.run); err != nil {
+	if err := j.Store.SaveRun(context.WithoutCancel(ctx), j.lease, j.run); err != nil {
 		return err
 	}
 	blueprint, err := step(ctx, j, "read", repeatable, j.read)
@@ -46,7 +46,7 @@ func (j *journey) push(ctx context.Context) error {
 		return err
 	}
 	j.run.Release, j.run.Environment = release.Number, release.Order[0]
-	if err := j.Store.SaveRun(ctx, j.lease, j.run); err != nil {
+	if err := j.Store.SaveRun(context.WithoutCancel(ctx), j.lease, j.run); err != nil {
 		return err
 	}
 	return j.deploy(ctx, release, release.Order[0])

@@ -18,5 +18,5 @@ func (a App) redacting(log io.Writer) io.WriteCloser { return a.blanker().Writer
 func (a App) blanker() secrets.Blanker {
 	values := slices.Collect(maps.Values(a.Secrets))
 	c := a.Repository.Credentials
-	return secrets.NewBlanker(append(values, c.Token, c.Password)...)
+	return secrets.NewBlanker(append(values, c.Token, c.Password, c.SSHKey)...)
 }

@@ -30,7 +30,7 @@ type Order struct {
 	// before Environment in the release's order.
 	From batuta.EnvironmentName `json:"from,omitempty"`
 	// Release 0 means: the one that From runs (promotion), the live one
-	// before the current (rollback), the current or else the newest (deploy).
+	// before the current (rollback), the current (deploy).
 	Release batuta.ReleaseNumber `json:"release,omitempty"`
 	// Approved is the hash of the plan that was shown; empty: whatever the
 	// plan is.

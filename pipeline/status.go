@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -80,20 +81,18 @@ func (p *Pipeline) environment(ctx context.Context, app App, env batuta.Environm
 	}
 	have := p.Fleet.Observe(ctx, scope(app.Name, env))
 	s.Containers, s.Unreachable = p.Fleet.Show(have), slices.Sorted(maps.Keys(have.Unreachable))
-	number, err := p.current(ctx, app.Name, env)
-	if err != nil || number == 0 {
-		s.Reason = "nothing is live"
-		return s, err
-	}
 	live, err := p.Store.Current(ctx, app.Name, env)
+	if errors.Is(err, batuta.NotFound) {
+		s.Reason = "nothing is live"
+		return s, nil
+	} else if err != nil {
+		return s, err
+	}
+	release, err := p.Store.Release(ctx, app.Name, live.Release)
 	if err != nil {
 		return s, err
 	}
-	release, err := p.Store.Release(ctx, app.Name, number)
-	if err != nil {
-		return s, err
-	}
-	s.Release, s.Revision, s.Since = number, release.Revision, live.Ended
+	s.Release, s.Revision, s.Since = live.Release, release.Revision, live.Ended
 	s.Healthy, s.Reason = p.health(ctx, app, release, env, have)
 	return s, nil
 }
@@ -101,12 +100,12 @@ func (p *Pipeline) environment(ctx context.Context, app App, env batuta.Environm
 // health tells whether the environment runs exactly what the release wants
 // there, and every check passes now.
 func (p *Pipeline) health(ctx context.Context, app App, r batuta.Release, env batuta.EnvironmentName, have deployer.State) (bool, string) {
-	plan, err := p.plan(app, r, env, have)
-	if err != nil {
-		return false, err.Error()
+	want, err := p.want(app, r, env, have)
+	if err == nil {
+		err = p.Fleet.Verify(ctx, deployer.Diff(want, have))
 	}
-	if err := p.Fleet.Verify(ctx, plan); err != nil {
-		return false, err.Error()
+	if err != nil {
+		return false, app.redact(err.Error())
 	}
 	return true, ""
 }

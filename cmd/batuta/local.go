@@ -173,7 +173,7 @@ func (l *local) plan(ctx context.Context, images map[string]string) (deployer.Pl
 	if err != nil {
 		return deployer.Plan{}, err
 	}
-	return deployer.Diff(want, have), nil
+	return l.fleet.Compare(ctx, want, have), nil
 }
 
 // deploy shows the plan, asks, and applies it.

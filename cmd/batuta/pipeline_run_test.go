@@ -160,14 +160,6 @@ func TestANewerPushSupersedesAQueuedOne(t *testing.T) {
 func TestOneRunAtATimeDeploysToAnEnvironment(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	var inside, most atomic.Int32
-	w.ships["a"].Before = func(c shiptest.Call) error {
-		if c.Method == "Create" {
-			most.Store(max(most.Load(), inside.Add(1)))
-			time.AfterFunc(20*time.Millisecond, func() { inside.Add(-1) }) // a slow ship, not a wait
-		}
-		return nil
-	}
 	s := w.start(t)
 	var runs []batuta.RunID
 	for i := range 6 { // of different branches, so that they build at the same time

@@ -230,17 +230,31 @@ const keyBytes = 32
 // serverKey reads the server's key, or makes one.
 func serverKey(path string) ([]byte, error) {
 	key, err := os.ReadFile(path)
-	if err == nil && len(key) == keyBytes {
-		return key, nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		key = make([]byte, keyBytes)
+		_, _ = rand.Read(key) // never fails
+		return key, keepKey(path, key)
+	case err != nil:
 		return nil, fmt.Errorf("read the server's key: %w", err)
+	case len(key) != keyBytes:
+		return nil, &batuta.Error{
+			Kind: batuta.Invalid, Message: fmt.Sprintf("the server's key %s has %d bytes, not %d", path, len(key), keyBytes),
+			Hint: "bring it back from a backup; without it every container that has a secret is replaced at its next deployment",
+		}
 	}
-	key = make([]byte, keyBytes)
-	_, _ = rand.Read(key) // never fails
-	part := path + ".part"
-	if err := os.WriteFile(part, key, 0o600); err != nil {
-		return nil, fmt.Errorf("keep the server's key: %w", err)
+	return key, nil
+}
+
+// keepKey writes the key so that a crash leaves it whole or not at all.
+func keepKey(path string, key []byte) error {
+	part, err := os.OpenFile(path+".part", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("keep the server's key: %w", err)
 	}
-	return key, os.Rename(part, path)
+	_, err = part.Write(key)
+	if err = errors.Join(err, part.Sync(), part.Close()); err != nil {
+		return fmt.Errorf("keep the server's key: %w", err)
+	}
+	return os.Rename(part.Name(), path)
 }

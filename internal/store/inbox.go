@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 
 	"batuta"
 	"batuta/internal/gitremote"
@@ -152,7 +153,7 @@ func (t *tx) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
 // the environment that they deploy to.
 func lane(r batuta.Run) string {
 	if r.Kind == batuta.RunPush {
-		return "push " + r.Push.Ref
+		return "push " + strings.TrimPrefix(r.Push.Ref, "refs/heads/") // a person may name the branch alone
 	}
 	return "deploy " + string(r.Environment)
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"batuta"
@@ -35,8 +36,8 @@ func (db *DB) SaveRun(ctx context.Context, l pipeline.Lease, r batuta.Run) error
 	})
 }
 
-// EndRun saves how a run ended and drops the environments it held. The status
-// must be final.
+// EndRun saves how a run ended, drops the environments it held and ends the
+// deployments that it left open. The status must be final.
 func (db *DB) EndRun(ctx context.Context, l pipeline.Lease, status batuta.RunStatus, why string) error {
 	act := fmt.Sprintf("end run %d", l.Run)
 	if !status.Ended() {
@@ -47,7 +48,23 @@ func (db *DB) EndRun(ctx context.Context, l pipeline.Lease, status batuta.RunSta
 		if err != nil {
 			return err
 		}
-		err = t.exec(ctx, "DELETE FROM environment_holds WHERE run = ?", l.Run)
-		return err
+		if err := t.exec(ctx, "DELETE FROM environment_holds WHERE run = ?", l.Run); err != nil {
+			return err
+		}
+		return t.abandon(ctx, l.Run, status, why)
 	})
+}
+
+// abandon ends the deployments that a run began and did not end.
+func (t *tx) abandon(ctx context.Context, run batuta.RunID, status batuta.RunStatus, why string) error {
+	left, err := collect(ctx, t, scanDeployment, "SELECT "+deploymentColumns+" FROM deployments WHERE run = ? AND status = ?", run, batuta.Applying)
+	for _, d := range left {
+		d.Status = batuta.Failed
+		if status == batuta.RunCancelled {
+			d.Status = batuta.Cancelled
+		}
+		err = errors.Join(err, t.audit(ctx, deployed(d)),
+			t.exec(ctx, "UPDATE deployments SET status = ?, error = ?, ended = ? WHERE id = ?", d.Status, why, micros(now()), d.ID))
+	}
+	return err
 }

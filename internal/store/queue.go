@@ -46,7 +46,8 @@ func (t *tx) claim(ctx context.Context, holder string) (pipeline.Lease, error) {
 }
 
 // Cancel ends a run as cancelled if it is queued, and tells whether it was.
-// That somebody asked is in the audit trail, unless the run has ended.
+// That somebody asked is in the audit trail and in the run's CancelBy, unless
+// the run has ended.
 func (db *DB) Cancel(ctx context.Context, id batuta.RunID, by string) (bool, error) {
 	return write(ctx, db, fmt.Sprintf("cancel run %d", id), func(ctx context.Context, t *tx) (bool, error) {
 		var app batuta.AppName
@@ -59,6 +60,9 @@ func (db *DB) Cancel(ctx context.Context, id batuta.RunID, by string) (bool, err
 			return false, nil
 		}
 		err = t.audit(ctx, batuta.Entry{By: by, Action: "cancel asked", App: app, Detail: fmt.Sprintf("run %d, %s", id, status)})
+		if err == nil {
+			err = t.exec(ctx, "UPDATE runs SET cancel_by = ? WHERE id = ?", by, id)
+		}
 		if err != nil || status == batuta.RunRunning {
 			return false, err
 		}

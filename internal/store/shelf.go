@@ -121,10 +121,11 @@ func (db *DB) Deployed(ctx context.Context, app batuta.AppName) ([]batuta.Enviro
 	}, "SELECT DISTINCT environment FROM deployments WHERE app = ? ORDER BY environment", app)
 }
 
-// Deployments lists the deployments to an environment, newest first.
+// Deployments lists the deployments to an environment, or to all of an app's
+// if env is empty, newest first.
 func (db *DB) Deployments(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName, limit int) ([]batuta.Deployment, error) {
 	return list(ctx, db, fmt.Sprintf("list deployments of %s to %s", app, env), scanDeployment,
-		"SELECT "+deploymentColumns+" FROM deployments WHERE app = ? AND environment = ? ORDER BY id DESC LIMIT ?", app, env, limitOf(limit))
+		"SELECT "+deploymentColumns+" FROM deployments WHERE app = ? AND (environment = ? OR ? = '') ORDER BY id DESC LIMIT ?", app, env, env, limitOf(limit))
 }
 
 const releaseColumns = "app, number, run, revision, message, images, pins, promote, documents, created"

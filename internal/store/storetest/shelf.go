@@ -109,6 +109,11 @@ func knowsCurrent(t *testing.T, l *lab) {
 	environments, err := l.Deployed(t.Context(), "portal")
 	l.must(err)
 	l.same("the environments", environments, []batuta.EnvironmentName{"production", "qa"})
+	everywhere, err := l.Deployments(t.Context(), "portal", "", 10)
+	l.must(err)
+	if len(everywhere) != 5 {
+		t.Errorf("%d deployments in all, want 5", len(everywhere))
+	}
 	all, err := l.Deployments(t.Context(), "portal", "qa", 3)
 	l.must(err)
 	if len(all) != 3 || all[0].ID != last || all[2] != d {

@@ -29,6 +29,7 @@ CREATE TABLE runs (
     started     INTEGER NOT NULL DEFAULT 0,
     ended       INTEGER NOT NULL DEFAULT 0,
     error       TEXT    NOT NULL DEFAULT '',
+    cancel_by   TEXT    NOT NULL DEFAULT '',
     holder      TEXT    NOT NULL DEFAULT '',
     epoch       INTEGER NOT NULL DEFAULT 0
 ) STRICT;
