@@ -6,28 +6,31 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"io"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // Mark stands where a secret stood.
 const Mark = "[secret]"
 
-// Values shorter than shortest are not blanked: they would blank half of every
-// log and are no secrets. A line of a longer secret counts from shortestLine.
-const (
-	shortest     = 4
-	shortestLine = 12
-)
+// shortest is the length from which a value, or a line of one, is blanked:
+// what is shorter would blank half of every log, and is no secret.
+const shortest = 4
 
 // longestLine is how many bytes of an unfinished line a Writer holds back.
 const longestLine = 64 << 10
 
-// Blanker blanks a fixed set of secrets, as they are and in their Base64 and
-// URL-encoded forms. A secret of several lines is blanked line by line.
-type Blanker struct{ replacer *strings.Replacer }
+// Blanker blanks a fixed set of secrets, as they are and in their Base64,
+// URL-encoded and quoted (JSON, Go) forms. A secret of several lines is also
+// blanked line by line.
+type Blanker struct {
+	replacer *strings.Replacer
+	longest  int // bytes of the longest form
+}
 
 // NewBlanker makes a blanker for the values.
 func NewBlanker(values ...string) Blanker {
@@ -38,19 +41,28 @@ func NewBlanker(values ...string) Blanker {
 			continue
 		}
 		forms = append(forms, value, url.QueryEscape(value), url.PathEscape(value),
-			base64.StdEncoding.EncodeToString([]byte(value)), base64.RawURLEncoding.EncodeToString([]byte(value)))
+			base64.StdEncoding.EncodeToString([]byte(value)), base64.RawURLEncoding.EncodeToString([]byte(value)),
+			strings.Trim(strconv.Quote(value), `"`), inJSON(value))
 		for line := range strings.Lines(value) {
-			if line = strings.TrimSpace(line); len(line) >= shortestLine {
+			if line = strings.TrimSpace(line); len(line) >= shortest {
 				forms = append(forms, line)
 			}
 		}
 	}
 	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	var pairs []string
+	longest := 0
 	for _, form := range slices.Compact(forms) {
 		pairs = append(pairs, form, Mark)
+		longest = max(longest, len(form))
 	}
-	return Blanker{strings.NewReplacer(pairs...)}
+	return Blanker{strings.NewReplacer(pairs...), longest}
+}
+
+// inJSON is a value as it stands inside a JSON string.
+func inJSON(value string) string {
+	text, _ := json.Marshal(value) // a string always has a form
+	return strings.Trim(string(text), `"`)
 }
 
 // Text is s without the secrets.
@@ -70,8 +82,11 @@ type writer struct {
 func (w *writer) Write(p []byte) (int, error) {
 	w.held = append(w.held, p...)
 	end := bytes.LastIndexByte(w.held, '\n') + 1
-	if end == 0 && len(w.held) > longestLine {
-		end = len(w.held)
+	if end == 0 && len(w.held) > longestLine+w.blanker.longest {
+		// The line is blanked first, so that what is cut off is either no part
+		// of a secret or held back with the rest of it.
+		w.held = []byte(w.blanker.Text(string(w.held)))
+		end = max(len(w.held)-w.blanker.longest, 0)
 	}
 	if err := w.pass(end); err != nil {
 		return 0, err

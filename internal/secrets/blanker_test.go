@@ -18,13 +18,14 @@ func TestTextBlanksEveryForm(t *testing.T) {
 		"base64 " + base64.StdEncoding.EncodeToString([]byte(password)),
 		"url s3cr%26t+pass%2Fword and s3cr&t%20pass%2Fword",
 		"key line abcdefghijklmnop!",
+		`json {"key":"s3cr\u0026t pass/word"}`,
 	} {
 		got := b.Text(text)
 		if !strings.Contains(got, secrets.Mark) || strings.Contains(got, "pass") && strings.Contains(got, "word") || strings.Contains(got, "abcdefgh") {
 			t.Errorf("%q became %q", text, got)
 		}
 	}
-	if got := b.Text("about short words"); got != "about short words" {
+	if got := b.Text("about a table"); got != "about a table" {
 		t.Errorf("a short value was blanked: %q", got)
 	}
 }
@@ -45,6 +46,26 @@ func TestWriterAcrossChunks(t *testing.T) {
 		}
 		if want := "before [secret] after\nand [secret]"; out.String() != want {
 			t.Fatalf("cut at %d: %q", cut, out.String())
+		}
+	}
+}
+
+// TestWriterAcrossTheEndOfALongLine has a secret at every place around the one
+// where a line that does not end is passed on.
+func TestWriterAcrossTheEndOfALongLine(t *testing.T) {
+	for before := (64 << 10) - 2*len(password); before < (64<<10)+2*len(password); before++ {
+		var out bytes.Buffer
+		w := secrets.NewBlanker(password).Writer(&out)
+		for _, part := range []string{strings.Repeat("x", before), password[:7], password[7:], strings.Repeat("y", 70<<10)} {
+			if _, err := w.Write([]byte(part)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if want := before + len(secrets.Mark) + (70 << 10); out.Len() != want {
+			t.Fatalf("a secret after %d bytes: %d bytes are passed on, want %d", before, out.Len(), want)
 		}
 	}
 }
