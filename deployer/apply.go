@@ -16,7 +16,7 @@ import (
 
 // ErrSuspended, as the cause of a cancelled context, makes Apply stop where it
 // is and undo nothing: the same specification, planned and applied again, ends
-// in the same state. A server that shuts down gives it.
+// in the same state. For a caller that cannot wait until Apply has ended.
 var ErrSuspended = errors.New("suspended, to be resumed")
 
 // Outcome is how a deployment ended.

@@ -42,18 +42,18 @@ type (
 	Queue interface {
 		// Claim gives the next run that may start, now running, or NotFound.
 		// Runs that an earlier server left running come first. Two pushes of
-		// the same app and ref never run at once; the older goes first.
+		// the same app and branch never run at once, nor do two orders to the
+		// same environment; the older goes first.
 		Claim(ctx context.Context) (batuta.Run, Lease, error)
 		// Cancel ends a queued run as cancelled and tells whether it was
 		// queued. That somebody asked is a line in the audit trail and in the
 		// run's CancelBy, unless the run has ended.
 		Cancel(ctx context.Context, id batuta.RunID, by string) (bool, error)
 		// HoldEnvironment reserves an environment for the leased run until
-		// DropEnvironment or the end of the run. If another run that has not
+		// its end. If another run that has not
 		// ended holds it, held is false and holder names it. A run that holds
 		// it already holds it again.
 		HoldEnvironment(ctx context.Context, l Lease, env batuta.EnvironmentName) (holder batuta.RunID, held bool, err error)
-		DropEnvironment(ctx context.Context, l Lease, env batuta.EnvironmentName) error
 	}
 
 	// Journal is where a run writes down how far it came.

@@ -91,15 +91,6 @@ func (db *DB) HoldEnvironment(ctx context.Context, l pipeline.Lease, env batuta.
 	return holder, err == nil && holder == l.Run, err
 }
 
-// DropEnvironment gives an environment back. One that the run does not hold
-// stays as it is.
-func (db *DB) DropEnvironment(ctx context.Context, l pipeline.Lease, env batuta.EnvironmentName) error {
-	return db.leased(ctx, fmt.Sprintf("drop %s of run %d", env, l.Run), l, func(ctx context.Context, t *tx, app batuta.AppName) error {
-		err := t.exec(ctx, "DELETE FROM environment_holds WHERE app = ? AND environment = ? AND run = ?", app, env, l.Run)
-		return err
-	})
-}
-
 // leased writes something that only the holder of a lease may write.
 func (db *DB) leased(ctx context.Context, act string, l pipeline.Lease, do func(context.Context, *tx, batuta.AppName) error) error {
 	_, err := write(ctx, db, act, func(ctx context.Context, t *tx) (struct{}, error) {
