@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -60,6 +61,27 @@ func (p *Process) Log() string { return p.log }
 
 // Signal sends a signal to the process.
 func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
+
+// Stopped is nil once every thread of the process is stopped by a signal,
+// which takes a moment longer than to send it.
+func (p *Process) Stopped() error {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.ID()))
+	if err != nil {
+		return err
+	}
+	for _, thread := range threads {
+		stat, err := os.ReadFile(thread)
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			continue // it has ended meanwhile
+		} else if err != nil {
+			return err
+		}
+		if _, after, _ := strings.Cut(string(stat), ") "); !strings.HasPrefix(after, "T") {
+			return fmt.Errorf("a thread of %s is %.1s, not stopped", filepath.Base(p.cmd.Path), after)
+		}
+	}
+	return nil
+}
 
 // Kill kills the process and waits until it is gone.
 func (p *Process) Kill() error {

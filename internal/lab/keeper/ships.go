@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -129,7 +130,7 @@ func (s *ship) act(ctx context.Context, act lab.Act) error {
 	case lab.Heal:
 		return inOrder(ctx, "ip link set "+linkPrefix+s.name+" up")
 	case lab.Freeze:
-		return s.engine.dockerd.Signal(syscall.SIGSTOP)
+		return errors.Join(s.engine.dockerd.Signal(syscall.SIGSTOP), lab.Eventually(ctx, time.Minute, s.engine.dockerd.Stopped))
 	case lab.Thaw:
 		return s.engine.dockerd.Signal(syscall.SIGCONT)
 	case lab.KillDaemon:
