@@ -39,6 +39,9 @@ func benchOn(t *testing.T, at lab.Ship, endpoint string) *bench {
 		Ship: dial(t, at.Name, endpoint, docker.Options{Runtime: newRuntime(t)}), at: at, image: busybox(t),
 		scope: deployer.Scope{App: "docker", Environment: batuta.EnvironmentName(strings.ToLower(rand.Text()[:12]))},
 	}
+	if at.Address == "127.0.0.1" { // the machine's Engine may be anybody's, and pulls in plain HTTP from here only
+		b.image.Repository = lab.Bases(t, lab.Busybox).Loopback + "/library/busybox"
+	}
 	t.Cleanup(func() { b.clear(t) })
 	must(t, b.Pull(t.Context(), b.image))
 	return b

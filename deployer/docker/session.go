@@ -41,7 +41,9 @@ func newSession(conn io.ReadWriteCloser, idle time.Duration) *session {
 		conn: conn, lines: make(chan []byte), over: make(chan struct{}),
 		waiting: map[int]chan<- answer{}, patient: idle,
 	}
+	s.mu.Lock() // a short idle time is over before the timer is kept
 	s.idle = time.AfterFunc(idle, s.rest)
+	s.mu.Unlock()
 	s.work.Go(s.read)
 	s.work.Go(s.write)
 	return s
