@@ -31,6 +31,10 @@ type fingerprint struct {
 	Restart     string              `json:"restart"`
 	StopTimeout time.Duration       `json:"stop_timeout"`
 	Checks      []Check             `json:"checks,omitempty"`
+	Reference   string              `json:"reference,omitempty"`
+	Called      string              `json:"called,omitempty"`
+	Lifecycle   Lifecycle           `json:"lifecycle,omitzero"`
+	Settings
 }
 
 // seal sets the instance's Spec and Config.
@@ -39,6 +43,7 @@ func (i *Instance) seal(key []byte) {
 		Name: i.Name, Service: i.Service, Ship: i.Ship, Image: i.Image, Command: i.Command,
 		Env: map[string]string{}, Secrets: map[string]string{},
 		Ports: i.Ports, Volumes: i.Volumes, Restart: i.Restart, StopTimeout: i.StopTimeout, Checks: i.Checks,
+		Reference: i.Reference, Called: i.Called, Lifecycle: i.Lifecycle, Settings: i.Settings,
 	}
 	for _, v := range i.Env {
 		if v.Secret {

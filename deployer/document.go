@@ -138,8 +138,9 @@ func (d *Document) References() []string {
 type DocumentShip struct {
 	Name     batuta.ShipName
 	Address  string // where its published ports answer
-	Endpoint string // of its Docker Engine: unix:///…, tcp://…
+	Endpoint string // of its Docker Engine: unix:///…, tcp://…, ssh://user@host
 	Labels   map[string]string
+	Reach    Reach
 }
 
 // Ships lists the document's own ships, sorted by name.
@@ -147,7 +148,7 @@ func (d *Document) Ships() []DocumentShip {
 	var ships []DocumentShip
 	for _, name := range slices.Sorted(maps.Keys(d.body.Ships)) {
 		s := d.body.Ships[name]
-		ships = append(ships, DocumentShip{name, s.Address, s.Endpoint, s.Labels})
+		ships = append(ships, DocumentShip{Name: name, Address: s.Address, Endpoint: s.Endpoint, Labels: s.Labels})
 	}
 	return ships
 }

@@ -32,6 +32,9 @@ type ShipInfo struct {
 	Name    batuta.ShipName
 	Address string // where its published ports answer
 	Labels  map[string]string
+
+	Cordoned bool // counted instances stay, and no other comes
+	Leaving  bool // counted instances go elsewhere: it is being drained, or is lost
 }
 
 // Spec is an environment as it is meant to be: everything resolved.
@@ -40,6 +43,14 @@ type Spec struct {
 	Release   batuta.ReleaseNumber   `json:"release"`
 	Instances []Instance             `json:"instances"` // in the order in which they start
 	Waves     [][]batuta.ServiceName `json:"waves"`     // each wave's services require only services of earlier waves
+
+	Services map[batuta.ServiceName]Service `json:"services,omitempty"`
+
+	// Own are the repositories whose images may be removed from the ships
+	// after a deployment, except those of this specification and those in
+	// Keep: what the releases to roll back to run.
+	Own  []string       `json:"-"`
+	Keep []batuta.Image `json:"-"`
 }
 
 const defaultStopTimeout = 10 * time.Second

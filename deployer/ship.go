@@ -3,6 +3,7 @@ package deployer
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -16,14 +17,18 @@ type Instance struct {
 	Service     batuta.ServiceName  `json:"service"`
 	Ship        batuta.ShipName     `json:"ship"`
 	Image       batuta.Image        `json:"image"`
-	Command     []string            `json:"command,omitempty"` // nil: the image's own
-	Env         []Variable          `json:"env,omitempty"`     // sorted by name
-	Ports       []Port              `json:"ports,omitempty"`   // sorted by name
-	Volumes     []Volume            `json:"volumes,omitempty"` // sorted by target
-	Restart     string              `json:"restart"`           // Docker's restart policy
-	StopTimeout time.Duration       `json:"stop_timeout"`      // from SIGTERM to SIGKILL
-	Checks      []Check             `json:"checks,omitempty"`  // all must pass before it counts as ready
-	Config      string              `json:"config"`            // hash of all of the above; equal config, equal container
+	Reference   string              `json:"reference,omitempty"` // the image as written, for verbs that ask no registry; Image is zero then
+	Called      string              `json:"called,omitempty"`    // the container's name if nobody else on the ship has it; empty: one made of scope, instance and config
+	Command     []string            `json:"command,omitempty"`   // nil: the image's own
+	Env         []Variable          `json:"env,omitempty"`       // sorted by name
+	Ports       []Port              `json:"ports,omitempty"`     // sorted by name
+	Volumes     []Volume            `json:"volumes,omitempty"`   // sorted by target
+	Restart     string              `json:"restart"`             // Docker's restart policy
+	StopTimeout time.Duration       `json:"stop_timeout"`        // from SIGTERM to SIGKILL
+	Checks      []Check             `json:"checks,omitempty"`    // all must pass before it counts as ready
+	Lifecycle   Lifecycle           `json:"lifecycle,omitzero"`
+	Settings
+	Config string `json:"config"` // hash of all of the above; equal config, equal container
 
 	Spec      string `json:"-"` // all of the above as JSON, secrets as keyed hashes; kept in the label batuta.spec
 	StopFirst bool   `json:"-"` // the old one has to stop before a new one starts; not the container's business
@@ -37,6 +42,7 @@ type Variable struct {
 	Name   string `json:"name"`
 	Value  string `json:"-"`
 	Secret bool   `json:"secret,omitempty"`
+	Unset  bool   `json:"unset,omitempty"` // the image's variable of this name is taken away
 }
 
 // Port is one port of a container. Host 0 means that Docker picks a free one.
@@ -44,8 +50,9 @@ type Port struct {
 	Name      string `json:"name"`
 	Container int    `json:"container"`
 	Host      int    `json:"host,omitempty"`
-	Address   string `json:"address,omitempty"` // the ship's address to publish on; empty: all
-	Protocol  string `json:"protocol"`          // tcp or udp
+	HostEnd   int    `json:"host_end,omitempty"` // Docker picks one of Host to HostEnd; 0: Host it is
+	Address   string `json:"address,omitempty"`  // the ship's address to publish on; empty: all
+	Protocol  string `json:"protocol"`           // tcp or udp
 }
 
 // Volume mounts a directory of the ship, or a named volume, into a container.
@@ -53,6 +60,7 @@ type Volume struct {
 	Source   string `json:"source"` // an absolute path, or a volume's name
 	Target   string `json:"target"`
 	ReadOnly bool   `json:"read_only,omitempty"`
+	Options  string `json:"options,omitempty"` // further words of Docker's mode: z, Z, cached
 }
 
 // CheckType is how a check looks at a container.
@@ -63,18 +71,32 @@ const (
 	CheckTCP  CheckType = "tcp"  // the port takes a connection
 	CheckHTTP CheckType = "http" // the port answers a GET with 2xx or 3xx, and Match if given
 	CheckExec CheckType = "exec" // the command exits 0 inside the container
+
+	CheckHealth CheckType = "health" // Docker's own health check says healthy
+	CheckSleep  CheckType = "sleep"  // Wait has gone by
+	CheckLocal  CheckType = "local"  // the command exits 0 where Batuta runs, with the container's environment
 )
 
 // Check is one condition of readiness. It is made at the container's own
 // address, never through a published port: docker-proxy accepts connections
 // for applications that do not listen yet.
 type Check struct {
-	Type     CheckType     `json:"type"`
-	Port     int           `json:"port,omitempty"` // the container's
-	Path     string        `json:"path,omitempty"`
-	Host     string        `json:"host,omitempty"`  // the Host header
-	Match    string        `json:"match,omitempty"` // regular expression on the body's first MiB
-	Command  []string      `json:"command,omitempty"`
+	Type    CheckType `json:"type"`
+	Port    int       `json:"port,omitempty"` // the container's
+	Path    string    `json:"path,omitempty"`
+	Host    string    `json:"host,omitempty"`  // the Host header
+	Match   string    `json:"match,omitempty"` // regular expression on the body's first MiB
+	Command []string  `json:"command,omitempty"`
+
+	Scheme   string            `json:"scheme,omitempty"`   // of CheckHTTP: http (empty) or https
+	Method   string            `json:"method,omitempty"`   // of CheckHTTP; empty: GET
+	Headers  map[string]string `json:"headers,omitempty"`  // of CheckHTTP
+	Insecure bool              `json:"insecure,omitempty"` // of https: whatever the certificate
+	Exactly  int               `json:"exactly,omitempty"`  // of CheckHTTP: the only status that passes; 0: 200 to 399
+	Outside  string            `json:"outside,omitempty"`  // of CheckHTTP and CheckTCP: the host to ask from where Batuta runs, instead of the container
+	Wait     time.Duration     `json:"wait,omitempty"`     // of CheckSleep
+	Stdin    bool              `json:"stdin,omitempty"`    // of CheckLocal: the container's environment comes as JSON on its stdin
+
 	MaxWait  time.Duration `json:"max_wait"` // how long it may take to pass first
 	Timeout  time.Duration `json:"timeout"`  // of one attempt
 	Interval time.Duration `json:"interval"` // between attempts
@@ -139,6 +161,17 @@ type (
 	Puller interface {
 		// Pull returns at once if the ship has the image, by digest.
 		Pull(ctx context.Context, image batuta.Image) error
+		// Find tells which image, by Docker's own id, a reference means on
+		// the ship now; empty if none.
+		Find(ctx context.Context, reference string) (id string, err error)
+		// Fetch pulls what a reference means in its registry now, whether the
+		// ship has such an image or not. Login overrides the ship's own
+		// credentials; progress, which may be nil, gets percent.
+		Fetch(ctx context.Context, reference string, login *Login, progress func(percent int)) error
+		// Prune removes the images of these repositories that are neither
+		// kept nor in use by any container, and says which. No other image is
+		// touched.
+		Prune(ctx context.Context, repositories []string, keep []batuta.Image) ([]string, error)
 	}
 
 	// Runner changes what runs.
@@ -153,6 +186,8 @@ type (
 		// Stop ends it with SIGTERM, after the timeout with SIGKILL; it stays,
 		// and can be started again. One that does not run is no error.
 		Stop(ctx context.Context, id string, timeout time.Duration) error
+		// Kill ends it with SIGKILL. One that does not run is no error.
+		Kill(ctx context.Context, id string) error
 		// Remove deletes it, running or not, with its anonymous volumes. One
 		// that is gone is no error.
 		Remove(ctx context.Context, id string) error
@@ -170,6 +205,30 @@ type (
 		Wait(ctx context.Context, id string) (Exit, error)
 		// Tail gives the last lines it printed, both streams, oldest first.
 		Tail(ctx context.Context, id string, lines int) ([]string, error)
+		// Logs copies what it printed, both streams, from the last lines on
+		// (negative: all); with follow, until it ends or ctx does.
+		Logs(ctx context.Context, id string, lines int, follow bool, to io.Writer) error
+	}
+
+	// Reporter tells about the ship itself.
+	Reporter interface {
+		// Facts is what the ship is, and what it has left.
+		Facts(ctx context.Context) (Facts, error)
+		// Watch calls each for everything that happens to containers of ours,
+		// of all scopes, from the instant on, as far back as Docker knows it,
+		// in order, until ctx ends or the ship does not answer any more.
+		Watch(ctx context.Context, since time.Time, each func(Occurrence)) error
+	}
+
+	// Locker keeps two from changing an environment at the same time, whoever
+	// they are and whatever server they belong to.
+	Locker interface {
+		// Lock takes or renews the scope's lease for the holder, until ttl
+		// from now by the ship's clock. If another holds it, it is taken not,
+		// and held by tells who, for a person.
+		Lock(ctx context.Context, s Scope, holder string, ttl time.Duration) (by string, err error)
+		// Unlock lets go of it. One that is not the holder's is left alone.
+		Unlock(ctx context.Context, s Scope, holder string) error
 	}
 
 	// Ship is one Docker host.
@@ -178,5 +237,40 @@ type (
 		Puller
 		Runner
 		Prober
+		Reporter
+		Locker
 	}
 )
+
+// Login is a person's or a server's word to a registry.
+type Login struct {
+	User, Password string
+}
+
+// Facts is what a ship says of itself.
+type Facts struct {
+	Engine     string    `json:"engine"`              // Docker's version: 20.10.24
+	API        string    `json:"api"`                 // the version that is spoken with it
+	Platform   string    `json:"platform"`            // linux/x86_64
+	CPUs       int       `json:"cpus"`                //
+	Memory     int64     `json:"memory"`              // bytes
+	Containers int       `json:"containers"`          // all of them, not only ours
+	Running    int       `json:"running"`             //
+	Load       float64   `json:"load,omitempty"`      // over the last minute; 0: not known
+	DiskFree   int64     `json:"disk_free,omitempty"` // bytes where images and containers are kept; 0: not known
+	DiskSize   int64     `json:"disk_size,omitempty"` // bytes
+	Time       time.Time `json:"time,omitzero"`       // by its own clock
+}
+
+// Occurrence is one thing that happened to a container of ours.
+type Occurrence struct {
+	At        time.Time // by the ship's clock
+	Scope     Scope
+	Service   batuta.ServiceName
+	Instance  batuta.InstanceName
+	Release   batuta.ReleaseNumber
+	Container string    // Docker's id
+	Kind      EventKind // Created, Started, Crashed, Stopped, Removed, Ready or Unready (of Docker's health check)
+	ExitCode  int       // of Crashed and Stopped
+	OOMKilled bool
+}
