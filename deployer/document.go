@@ -8,6 +8,7 @@ package deployer
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"time"
 
@@ -168,3 +169,11 @@ func words[T ~string](in []T) []string {
 	slices.Sort(out)
 	return out
 }
+
+// ours finds the key batuta at the top level. A document that cannot be read
+// as YAML has to be told apart, too, to be told what is wrong with it.
+var ours = regexp.MustCompile(`(?m)^["']?batuta["']?[ \t]*:`)
+
+// Ours tells whether the text is a document of the format batuta: 1. Any other
+// is MaestroNG's, which package deployer/maestro reads.
+func Ours(data []byte) bool { return ours.Match(data) }

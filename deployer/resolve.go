@@ -24,6 +24,7 @@ type Input struct {
 	Allow    Policy
 	Secret   func(name string) (value string, ok bool) // nil: there are none
 	Key      []byte                                    // keys the hashes of secret values
+	Unpinned bool                                      // references without a pin stay as written, in Instance.Reference
 	Current  []Container                               // what runs, so that counted instances stay where they are
 }
 
@@ -51,6 +52,11 @@ type Spec struct {
 	// Keep: what the releases to roll back to run.
 	Own  []string       `json:"-"`
 	Keep []batuta.Image `json:"-"`
+
+	// Repair tells that drift is to be repaired without asking anybody.
+	Repair bool `json:"repair,omitempty"`
+	// Warnings are what a person should look at, and may leave as it is.
+	Warnings batuta.Problems `json:"-"`
 }
 
 const defaultStopTimeout = 10 * time.Second
