@@ -47,7 +47,9 @@ type Call struct {
 	Method   string
 	Ship     batuta.ShipName
 	Instance batuta.InstanceName // of the container it is about; empty if none
+	ID       string              // of that container; empty before it is created
 	Image    batuta.Image        // of Pull
+	By       string              // who makes the call, by its context; see As
 }
 
 // Changes tells whether the call changes what is on the ship.
@@ -87,9 +89,18 @@ func (f *Fake) list(which func(*box) bool) []deployer.Container {
 	return out
 }
 
+type caller struct{}
+
+// As names who makes the calls of a context, for a test in which several
+// deploy to one ship.
+func As(ctx context.Context, who string) context.Context {
+	return context.WithValue(ctx, caller{}, who)
+}
+
 // call does one call: the ship's answer, unless a fault comes between.
 func (f *Fake) call(ctx context.Context, c Call, do func() error) error {
 	c.Ship = f.name
+	c.By, _ = ctx.Value(caller{}).(string)
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -115,14 +126,15 @@ func (f *Fake) call(ctx context.Context, c Call, do func() error) error {
 	return err
 }
 
-// instance is whose container id is.
-func (f *Fake) instance(id string) batuta.InstanceName {
+// about is a call about one container.
+func (f *Fake) about(method, id string) Call {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	c := Call{Method: method, ID: id}
 	if b := f.boxes[id]; b != nil {
-		return b.Instance
+		c.Instance = b.Instance
 	}
-	return ""
+	return c
 }
 
 func (f *Fake) box(id string) (*box, error) {
@@ -210,7 +222,7 @@ func (f *Fake) newBox(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Insta
 
 // Start starts a container that does not run.
 func (f *Fake) Start(ctx context.Context, id string) error {
-	return f.call(ctx, Call{Method: "Start", Instance: f.instance(id)}, func() error {
+	return f.call(ctx, f.about("Start", id), func() error {
 		b, err := f.box(id)
 		if err != nil || b.alive() {
 			return err
@@ -228,7 +240,7 @@ func (f *Fake) Start(ctx context.Context, id string) error {
 // Stop ends a container; it takes the timeout if the container ignores SIGTERM.
 func (f *Fake) Stop(ctx context.Context, id string, timeout time.Duration) error {
 	var ended <-chan struct{}
-	err := f.call(ctx, Call{Method: "Stop", Instance: f.instance(id)}, func() error {
+	err := f.call(ctx, f.about("Stop", id), func() error {
 		b, err := f.box(id)
 		if err != nil || !b.alive() {
 			return err
@@ -249,7 +261,7 @@ func (f *Fake) Stop(ctx context.Context, id string, timeout time.Duration) error
 
 // Remove deletes a container.
 func (f *Fake) Remove(ctx context.Context, id string) error {
-	return f.call(ctx, Call{Method: "Remove", Instance: f.instance(id)}, func() error {
+	return f.call(ctx, f.about("Remove", id), func() error {
 		if b := f.boxes[id]; b != nil {
 			b.end(137, false)
 			delete(f.boxes, id)
@@ -265,7 +277,7 @@ func (f *Fake) RemoveNetwork(ctx context.Context, _ deployer.Scope) error {
 
 // Probe makes one attempt at a check.
 func (f *Fake) Probe(ctx context.Context, id string, c deployer.Check) error {
-	return f.call(ctx, Call{Method: "Probe", Instance: f.instance(id)}, func() error {
+	return f.call(ctx, f.about("Probe", id), func() error {
 		b, err := f.box(id)
 		switch {
 		case err != nil:
@@ -280,7 +292,7 @@ func (f *Fake) Probe(ctx context.Context, id string, c deployer.Check) error {
 // Wait returns when the container has ended.
 func (f *Fake) Wait(ctx context.Context, id string) (exit deployer.Exit, err error) {
 	var ended <-chan struct{}
-	err = f.call(ctx, Call{Method: "Wait", Instance: f.instance(id)}, func() error {
+	err = f.call(ctx, f.about("Wait", id), func() error {
 		b, err := f.box(id)
 		if err == nil {
 			ended = b.ended
@@ -308,7 +320,7 @@ func (f *Fake) Wait(ctx context.Context, id string) (exit deployer.Exit, err err
 
 // Tail gives the last lines that the container printed.
 func (f *Fake) Tail(ctx context.Context, id string, lines int) (out []string, err error) {
-	err = f.call(ctx, Call{Method: "Tail", Instance: f.instance(id)}, func() error {
+	err = f.call(ctx, f.about("Tail", id), func() error {
 		b, err := f.box(id)
 		if err == nil {
 			out = slices.Clone(b.printed[max(0, len(b.printed)-lines):])

@@ -1,0 +1,44 @@
+package shiptest
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"batuta/deployer"
+)
+
+// Sight is a container as one sees it who stands on the ship.
+type Sight struct {
+	deployer.Container
+	Serves bool // it runs, and its checks would pass
+}
+
+// Look gives all containers of all scopes, sorted by id. It is no call: it
+// cannot fail, and disturbs nothing.
+func (f *Fake) Look() []Sight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := make([]Sight, 0, len(f.boxes))
+	for _, b := range f.boxes {
+		out = append(out, Sight{b.Container, b.serves()})
+	}
+	slices.SortFunc(out, func(a, b Sight) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+// serves tells whether the checks that the instance has would pass.
+func (b *box) serves() bool {
+	ready := len(b.of.Checks) == 0 || !b.behaviour.NeverReady && time.Since(b.Started) >= b.behaviour.ReadyAfter
+	return b.State == "running" && ready
+}
+
+// Crash ends a container as if it had ended by itself, which Docker may answer
+// with a restart. One that does not run is left alone.
+func (f *Fake) Crash(id string, code int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if b := f.boxes[id]; b != nil && b.State == "running" {
+		b.end(code, true)
+	}
+}
