@@ -3,6 +3,7 @@ package docker
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -36,25 +37,23 @@ func attempt(ctx context.Context, dial dialer, host string, c deployer.Check) er
 	return conn.Close()
 }
 
-// get passes if the page is answered with 2xx or 3xx, and matches.
+// get passes if the page is answered with the status that is wanted, and
+// matches.
 func get(ctx context.Context, dial dialer, host string, c deployer.Check) error {
 	match, err := regexp.Compile(c.Match)
 	if err != nil {
 		return err
 	}
-	page := "http://" + net.JoinHostPort(host, strconv.Itoa(c.Port)) + "/" + strings.TrimPrefix(c.Path, "/")
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, page, nil)
+	req, err := request(ctx, host, c)
 	if err != nil {
 		return err
 	}
-	req.Host = cmp.Or(c.Host, req.Host)
-	req.Header.Set("User-Agent", "batuta-check")
-	resp, err := plainClient(ctx, dial).Do(req)
+	resp, err := plainClient(ctx, dial, c).Do(req)
 	if err != nil {
 		return reason(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode < 200 || resp.StatusCode > 399 {
+	if !passes(c, resp.StatusCode) {
 		return errors.New(resp.Status)
 	}
 	if c.Match == "" {
@@ -70,13 +69,46 @@ func get(ctx context.Context, dial dialer, host string, c deployer.Check) error 
 	return nil
 }
 
+// passes tells whether a status is the one that is wanted, or any of 2xx and
+// 3xx if none is.
+func passes(c deployer.Check, status int) bool {
+	if c.Exactly != 0 {
+		return status == c.Exactly
+	}
+	return status >= 200 && status <= 399
+}
+
+// request is what a check asks. The check's own Host counts more than one
+// among its headers.
+func request(ctx context.Context, host string, c deployer.Check) (*http.Request, error) {
+	page := cmp.Or(c.Scheme, "http") + "://" + net.JoinHostPort(host, strconv.Itoa(c.Port)) + "/" + strings.TrimPrefix(c.Path, "/")
+	req, err := http.NewRequestWithContext(ctx, cmp.Or(strings.ToUpper(c.Method), http.MethodGet), page, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", "batuta-check")
+	for key, value := range c.Headers {
+		req.Header.Set(key, value)
+	}
+	req.Host = cmp.Or(c.Host, req.Header.Get("Host"), req.Host)
+	return req, nil
+}
+
 // plainClient follows no redirect and keeps no connection. It connects for as
 // long as ctx lasts: the transport's own would let a connection be made after
-// nobody wants it.
-func plainClient(ctx context.Context, dial dialer) *http.Client {
+// nobody wants it. By TLS the container has to prove that it is the check's
+// host.
+func plainClient(ctx context.Context, dial dialer, c deployer.Check) *http.Client {
 	connect := func(_ context.Context, network, address string) (net.Conn, error) { return dial(ctx, network, address) }
+	name := c.Host
+	if host, _, err := net.SplitHostPort(name); err == nil {
+		name = host
+	}
 	return &http.Client{
-		Transport:     &http.Transport{DialContext: connect, DisableKeepAlives: true},
+		Transport: &http.Transport{
+			DialContext: connect, DisableKeepAlives: true,
+			TLSClientConfig: &tls.Config{ServerName: name, InsecureSkipVerify: c.Insecure}, //nolint:gosec // if the check says so
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }

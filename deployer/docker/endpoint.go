@@ -1,99 +1,158 @@
 package docker
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
+	"net"
 	"net/http"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/docker/docker/client"
 
 	"batuta"
+	"batuta/deployer"
 )
 
-// origin is where a ship's Engine listens.
+// origin is where a ship's Engine listens, and the way there.
 type origin struct {
-	network string // unix or tcp
-	host    string // in the URLs of requests
+	network string  // unix or tcp
+	address string  // the socket's path, or host:port; as seen from the end of the tunnel
+	host    string  // in the URLs of requests
+	tunnel  *tunnel // nil: there is a straight way
 }
 
-func parseEndpoint(s string) (origin, error) {
+const (
+	defaultSocket = "/var/run/docker.sock"
+	endpointForms = "write unix:///path, tcp://host:port or ssh://user@host"
+)
+
+// parseEndpoint reads unix:///path, tcp://host:port and ssh://user@host:port,
+// which may have the path of a socket, with what else is said of the way.
+func parseEndpoint(s string, r deployer.Reach) (origin, error) {
 	u, err := url.Parse(s)
-	switch {
-	case err != nil:
+	if err != nil {
 		return origin{}, badEndpoint(s)
+	}
+	at := origin{network: "unix", address: u.Path, host: client.DummyHost}
+	switch {
 	case u.Scheme == "unix" && u.Host == "" && path.IsAbs(u.Path):
-		return origin{network: "unix", host: client.DummyHost}, nil
 	case u.Scheme == "tcp" && u.Hostname() != "" && u.Port() != "" && strings.Trim(u.Path, "/") == "":
-		return origin{network: "tcp", host: u.Host}, nil
+		at.network, at.address, at.host = "tcp", u.Host, u.Host
+	case u.Scheme == "ssh" && u.Hostname() != "":
+		at.address = cmp.Or(strings.TrimSuffix(u.Path, "/"), defaultSocket)
+	default:
+		return origin{}, badEndpoint(s)
+	}
+	if r.TLS != nil && u.Scheme != "tcp" {
+		return origin{}, invalidEndpoint(s, "only a tcp endpoint has TLS", "remove tls, or write tcp://host:port")
+	}
+	login, err := loginOf(u, r.SSH)
+	if login != nil {
+		at.tunnel = newTunnel(*login)
+	}
+	return at, err
+}
+
+// loginOf is where the way to an endpoint leads through SSH; nil if it does
+// not.
+func loginOf(u *url.URL, given *deployer.SSH) (*deployer.SSH, error) {
+	var login deployer.SSH
+	if given != nil {
+		login = *given
+	}
+	switch {
 	case u.Scheme == "ssh":
-		return origin{}, &batuta.Error{
-			Kind: batuta.Invalid, Message: fmt.Sprintf("endpoint %q: ships cannot be reached over ssh yet", s),
-			Hint: "write unix:///path or tcp://host:port",
+		if login.Host != "" || login.Port != 0 {
+			return nil, invalidEndpoint(u.String(), "an ssh endpoint says itself which host and port it is", "remove host and port of ssh")
+		}
+		login.Host, login.User = u.Hostname(), cmp.Or(u.User.Username(), login.User)
+		login.Port, _ = strconv.Atoi(u.Port()) // url.Parse takes digits alone
+		if _, secret := u.User.Password(); secret {
+			return nil, invalidEndpoint(u.Redacted(), "a ship is not reached with a password", "use a key, or an agent")
+		}
+	case given == nil:
+		return nil, nil //nolint:nilnil // there is no login
+	case login.Host == "":
+		if login.Host = u.Hostname(); login.Host == "" {
+			return nil, invalidEndpoint(u.String(), "ssh does not say where to log in", "write host of ssh, or the endpoint ssh://host")
 		}
 	}
-	return origin{}, badEndpoint(s)
+	return &login, nil
 }
 
 func badEndpoint(s string) error {
 	return &batuta.Error{
-		Kind: batuta.Invalid, Message: fmt.Sprintf("%q is not the endpoint of a Docker Engine", s),
-		Hint: "write unix:///path or tcp://host:port",
+		Kind: batuta.Invalid, Message: fmt.Sprintf("%q is not the endpoint of a Docker Engine", s), Hint: endpointForms,
 	}
 }
 
-// transport keeps as many connections as a deployment uses at once.
-func (o origin) transport() *http.Transport {
-	return &http.Transport{MaxIdleConns: 16, MaxIdleConnsPerHost: 16, IdleConnTimeout: 30 * time.Second}
+func invalidEndpoint(s, why, hint string) error {
+	return &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("endpoint %q: %s", s, why), Hint: hint}
 }
 
-// direct makes a transport reach the ship without an HTTP proxy.
-func (o origin) direct(t *http.Transport) { t.Proxy = nil }
+// local tells whether the Engine's socket is one of this machine.
+func (o origin) local() bool { return o.network == "unix" && o.tunnel == nil }
 
-// stream makes a request whose answer is a connection of its own, which
-// outlives ctx. The client's own calls of this kind do not give up when ctx
-// ends. Without upgrade the answer can only be read.
-func (s *Ship) stream(ctx context.Context, target string, body any, upgrade bool) (io.ReadCloser, error) {
-	c, err := s.engine(ctx)
-	if err != nil {
-		return nil, err
+// straight notices within half a minute that the other side has gone.
+var straight = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3}
+
+// dial connects to the Engine.
+func (o origin) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if o.tunnel != nil {
+		conn, err := o.tunnel.dial(ctx, o.network, o.address)
+		return conn, barredBy(err)
 	}
-	content, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
+	conn, err := (&net.Dialer{KeepAliveConfig: straight}).DialContext(ctx, o.network, o.address)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, &barred{notPermitted(o.address)}
 	}
-	address := "http://" + s.origin.host + "/v" + c.ClientVersion() + target
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(content))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if upgrade {
-		req.Header.Set("Connection", "Upgrade")
-		req.Header.Set("Upgrade", "tcp")
-	}
-	resp, err := (&http.Client{Transport: s.transport, CheckRedirect: client.CheckRedirect}).Do(req)
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode >= http.StatusBadRequest {
-		defer resp.Body.Close()
-		return nil, refused(resp)
-	}
-	return resp.Body, nil
+	return conn, err
 }
 
-// refused is the error in an answer of the Engine.
-func refused(resp *http.Response) error {
-	var said struct{ Message string }
-	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&said); err != nil {
-		said.Message = resp.Status
+func notPermitted(socket string) *batuta.Error {
+	return &batuta.Error{
+		Kind: batuta.Denied, Message: fmt.Sprintf("the socket %s may not be used", socket),
+		Hint: "add the user to the group that owns it: usermod -aG docker USER, then log in again",
 	}
-	return &batuta.Error{Kind: kindOfStatus(resp.StatusCode), Message: said.Message}
+}
+
+// transport keeps as many connections as a deployment uses at once. The
+// environment's HTTP proxies are for other things than ships.
+func (o origin) transport(t *deployer.TLS) (*http.Transport, error) {
+	secure, err := tlsConfig(t, o.host)
+	return &http.Transport{
+		TLSClientConfig: secure, MaxIdleConns: idleConns, MaxIdleConnsPerHost: idleConns, IdleConnTimeout: 30 * time.Second,
+	}, err
+}
+
+const idleConns = 32
+
+// close lets go of the way.
+func (o origin) close() {
+	if o.tunnel != nil {
+		o.tunnel.close()
+	}
+}
+
+// barred is why no connection could be made. The Docker client replaces some
+// errors by others according to what they say: this one says nothing, and
+// keeps the cause to itself until the client is done with it.
+type barred struct{ cause *batuta.Error }
+
+func (b *barred) Error() string { return "the way to the Engine is barred" }
+
+// barredBy makes a cause of the vocabulary one that the Docker client leaves
+// alone.
+func barredBy(err error) error {
+	if cause, ok := errors.AsType[*batuta.Error](err); ok {
+		return &barred{cause}
+	}
+	return err
 }

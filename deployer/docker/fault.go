@@ -23,7 +23,14 @@ func (s *Ship) fault(err error, format string, args ...any) error {
 	if err == nil {
 		return nil
 	}
-	act := fmt.Sprintf("ship %s: %s", s.name, fmt.Sprintf(format, args...))
+	did := fmt.Sprintf(format, args...)
+	act := fmt.Sprintf("ship %s: %s", s.name, did)
+	if why := obstacle(err); why != nil {
+		if why.Kind == batuta.Unavailable {
+			act = fmt.Sprintf("ship %s does not answer: %s", s.name, did)
+		}
+		return &batuta.Error{Kind: why.Kind, Message: act, Hint: why.Hint, Err: why}
+	}
 	if _, known := errors.AsType[*batuta.Error](err); known || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %w", act, err)
 	}
@@ -31,13 +38,22 @@ func (s *Ship) fault(err error, format string, args ...any) error {
 	switch {
 	case e.Kind == batuta.Unavailable:
 		e.Err = silence(err)
-		e.Message = fmt.Sprintf("ship %s does not answer: %s", s.name, fmt.Sprintf(format, args...))
+		e.Message = fmt.Sprintf("ship %s does not answer: %s", s.name, did)
 	case strings.Contains(err.Error(), diskFull):
 		e.Kind, e.Hint = batuta.Conflict, "the ship's disk is full: free some space there, for example with docker system prune"
 	case strings.Contains(err.Error(), "port is already allocated"), strings.Contains(err.Error(), "address already in use"):
 		e.Kind, e.Hint = batuta.Conflict, "something else on the ship holds this host port"
 	}
 	return e
+}
+
+// obstacle is what keeps everything from reaching the Engine, as far as it is
+// known; nil if nothing is.
+func obstacle(err error) *batuta.Error {
+	if b, ok := errors.AsType[*barred](err); ok {
+		return b.cause
+	}
+	return tlsFault(err)
 }
 
 const diskFull = "no space left on device"

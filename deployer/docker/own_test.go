@@ -123,10 +123,10 @@ func TestFrozenShipIsUnavailable(t *testing.T) {
 	}
 	forever, cancel := context.WithCancel(t.Context())
 	stuck := make(chan error)
-	go func() { _, err := fresh.Ping(forever); stuck <- err }() // who waits long holds up nobody
+	go func() { _, err := fresh.Facts(forever); stuck <- err }() // who waits long holds up nobody
 	soon, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer stop()
-	if _, err := fresh.Ping(soon); !errors.Is(err, batuta.Unavailable) {
+	if _, err := fresh.Facts(soon); !errors.Is(err, batuta.Unavailable) {
 		t.Errorf("beside one that waits: %v", err)
 	}
 	cancel()
@@ -138,7 +138,7 @@ func TestFrozenShipIsUnavailable(t *testing.T) {
 // calls are all methods of a ship that reach it.
 func calls(s *docker.Ship, b *bench, id string) map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
-		"Ping":       func(ctx context.Context) error { _, err := s.Ping(ctx); return err },
+		"Facts":      func(ctx context.Context) error { _, err := s.Facts(ctx); return err },
 		"Containers": func(ctx context.Context) error { _, err := s.Containers(ctx, b.scope); return err },
 		"Pull":       func(ctx context.Context) error { return s.Pull(ctx, b.image) },
 		"Create": func(ctx context.Context) error {
@@ -173,7 +173,7 @@ func TestEndpoints(t *testing.T) {
 	t.Parallel()
 	for _, endpoint := range []string{
 		"", "docker.sock", "/var/run/docker.sock", "unix://docker.sock", "unix://", "tcp://host", "tcp://:2375",
-		"tcp://host:2375/api", "ssh://root@host", "http://host:80", "tcp://host:port",
+		"tcp://host:2375/api", "ssh://", "ssh://root:secret@host", "http://host:80", "tcp://host:port",
 	} {
 		if _, err := docker.Dial("node1", endpoint, docker.Options{}); !errors.Is(err, batuta.Invalid) {
 			t.Errorf("%q: %v", endpoint, err)

@@ -32,13 +32,17 @@ const defaultTimeout = 5 * time.Second // of one attempt, if the check has none
 func (s *Ship) Probe(ctx context.Context, id string, c deployer.Check) error {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.Timeout, defaultTimeout))
 	defer cancel()
-	switch c.Type {
-	case deployer.CheckExec:
+	switch {
+	case c.Outside != "":
+		return &batuta.Error{Kind: batuta.Invalid, Message: "a check from outside is not for the ship to make"}
+	case c.Type == deployer.CheckExec:
 		return s.exec(ctx, id, c)
-	case deployer.CheckTCP, deployer.CheckHTTP:
+	case c.Type == deployer.CheckTCP, c.Type == deployer.CheckHTTP:
 		return s.probe(ctx, id, c)
+	case c.Type == deployer.CheckHealth:
+		return s.health(ctx, id)
 	}
-	return &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%q is not a type of check", c.Type)}
+	return &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%q is not a check that a ship makes", c.Type)}
 }
 
 func (s *Ship) probe(ctx context.Context, id string, c deployer.Check) error {
@@ -46,7 +50,7 @@ func (s *Ship) probe(ctx context.Context, id string, c deployer.Check) error {
 	if err != nil {
 		return s.fault(err, "check %.12s", id)
 	}
-	if s.origin.network == "unix" {
+	if s.origin.local() {
 		if err := probeInside(ctx, t, c); !errors.Is(err, errElsewhere) {
 			return err
 		}
@@ -104,6 +108,32 @@ func addressOf(c container.InspectResponse) string {
 		}
 	}
 	return ""
+}
+
+// health passes if Docker's own health check has passed last.
+func (s *Ship) health(ctx context.Context, id string) error {
+	c, err := s.engine(ctx)
+	if err != nil {
+		return s.fault(err, "check %.12s", id)
+	}
+	found, err := c.ContainerInspect(ctx, id)
+	switch {
+	case err != nil:
+		return s.fault(err, "check %.12s", id)
+	case !found.State.Running:
+		return unhealthy("the container does not run: it is %s", found.State.Status)
+	case found.State.Health == nil || found.State.Health.Status == container.NoHealthcheck:
+		return &batuta.Error{
+			Kind: batuta.Invalid, Message: "the container has no health check of Docker's",
+			Hint: "declare healthcheck, or a HEALTHCHECK in the image",
+		}
+	case found.State.Health.Status == container.Healthy:
+		return nil
+	}
+	if log := found.State.Health.Log; len(log) > 0 {
+		return unhealthy("%s: %s", found.State.Health.Status, strings.TrimSpace(log[len(log)-1].Output))
+	}
+	return unhealthy("%s", found.State.Health.Status)
 }
 
 // exec runs the check's command in the container.

@@ -2,7 +2,6 @@ package docker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/image"
-	"github.com/docker/docker/api/types/registry"
 
 	"batuta"
 )
@@ -52,38 +50,17 @@ func (s *Ship) pull(ctx context.Context, i batuta.Image) error {
 	return registryFault(follow(progress))
 }
 
-// credentials are those for the image's registry, as the Engine wants them;
-// empty if there are none.
+// credentials are those for the image's registry.
 func (s *Ship) credentials(i batuta.Image) (string, error) {
 	named, err := reference.ParseNormalizedNamed(i.Repository)
 	if err != nil {
 		return "", &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%q is not a repository", i.Repository), Err: err}
 	}
-	if s.auth == nil {
-		return "", nil
-	}
-	host := reference.Domain(named)
-	user, password, ok := s.auth(host)
-	if !ok {
-		return "", nil
-	}
-	return registry.EncodeAuthConfig(registry.AuthConfig{Username: user, Password: password, ServerAddress: host})
+	return s.credentialsFor(reference.Domain(named), nil)
 }
 
 // follow reads the messages of a pull or load to their end.
-func follow(r io.Reader) error {
-	for d := json.NewDecoder(r); ; {
-		var m struct{ Error string }
-		switch err := d.Decode(&m); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		case m.Error != "":
-			return errors.New(m.Error)
-		}
-	}
-}
+func follow(r io.Reader) error { return new(layers).follow(r) }
 
 // registryFaults are the kinds of what a registry, or the way to it, answers.
 // The Engine passes it on as text alone, whatever status it came with. The

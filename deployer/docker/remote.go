@@ -50,19 +50,29 @@ type remote struct {
 	closed bool
 }
 
-// probe makes one attempt at the check. A session that has just been ended for
-// want of work is followed by another.
+// probe makes one attempt at the check.
 func (r *remote) probe(ctx context.Context, t target, c deployer.Check) error {
+	a, err := r.ask(ctx, question{Host: t.host, Check: &c})
+	switch {
+	case err != nil:
+		return r.ship.fault(err, "check %.12s over the ship's network", t.id)
+	case a.Error != "":
+		return unhealthy("%s", a.Error)
+	}
+	return nil
+}
+
+// ask has a probe container answer. A session that has just been ended for
+// want of work is followed by another.
+func (r *remote) ask(ctx context.Context, q question) (answer, error) {
 	for {
 		s, err := r.session(ctx)
-		if err == nil {
-			err = s.ask(ctx, t.host, c)
+		if err != nil {
+			return answer{}, err
 		}
-		switch {
-		case err == nil, errors.Is(err, batuta.Unhealthy):
-			return err
-		case !errors.Is(err, errOver):
-			return r.ship.fault(err, "check %.12s over the ship's network", t.id)
+		a, err := s.ask(ctx, q)
+		if !errors.Is(err, errOver) {
+			return a, err
 		}
 	}
 }

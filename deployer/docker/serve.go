@@ -15,15 +15,18 @@ import (
 
 // question is one line that a probe container reads.
 type question struct {
-	ID    int            `json:"id"`
-	Host  string         `json:"host"` // where to connect to, without the port
-	Check deployer.Check `json:"check"`
+	ID      int             `json:"id"`
+	Host    string          `json:"host,omitempty"` // where to connect to, without the port
+	Check   *deployer.Check `json:"check,omitempty"`
+	Measure bool            `json:"measure,omitempty"` // what the ship has left is asked, instead of a check
 }
 
 // answer is one line that a probe container writes.
 type answer struct {
 	ID    int    `json:"id"`
 	Error string `json:"error,omitempty"` // why the check did not pass
+
+	Measures *measures `json:"measures,omitempty"`
 }
 
 // ServeProbes is what runs in a probe container, which is in its ship's
@@ -48,14 +51,32 @@ func ServeProbes(ctx context.Context, in io.Reader, out io.Writer) error {
 		case err != nil:
 			return fmt.Errorf("read a question: %w", err)
 		}
-		attempts.Go(func() { answers.write(q.ID, q.attempt(ctx)) })
+		attempts.Go(func() { answers.write(q.answer(ctx)) })
 	}
+}
+
+func (q question) answer(ctx context.Context) answer {
+	a := answer{ID: q.ID}
+	var err error
+	switch {
+	case q.Measure:
+		a.Measures = new(measures)
+		*a.Measures, err = takeMeasures("/") // which is on the disk that has all containers
+	case q.Check != nil:
+		err = q.attempt(ctx)
+	default:
+		err = errors.New("nothing is asked")
+	}
+	if err != nil {
+		a.Error = err.Error()
+	}
+	return a
 }
 
 func (q question) attempt(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(q.Check.Timeout, defaultTimeout))
 	defer cancel()
-	return attempt(ctx, new(net.Dialer).DialContext, q.Host, q.Check)
+	return attempt(ctx, new(net.Dialer).DialContext, q.Host, *q.Check)
 }
 
 // answerWriter writes one answer after the other.
@@ -65,11 +86,7 @@ type answerWriter struct {
 	failed func(error)
 }
 
-func (w *answerWriter) write(id int, err error) {
-	a := answer{ID: id}
-	if err != nil {
-		a.Error = err.Error()
-	}
+func (w *answerWriter) write(a answer) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.out.Encode(a); err != nil {

@@ -12,7 +12,6 @@ import (
 	"github.com/docker/docker/pkg/stdcopy"
 
 	"batuta"
-	"batuta/deployer"
 )
 
 // errOver is a session that took the question no more: it had nothing to do,
@@ -49,35 +48,33 @@ func newSession(conn io.ReadWriteCloser, idle time.Duration) *session {
 	return s
 }
 
-// ask has the container make one attempt.
-func (s *session) ask(ctx context.Context, host string, c deployer.Check) error {
+// ask has the container answer a question.
+func (s *session) ask(ctx context.Context, q question) (answer, error) {
 	got := make(chan answer, 1)
 	id, err := s.enlist(got)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	defer s.resign(id)
-	line, err := json.Marshal(question{ID: id, Host: host, Check: c})
+	q.ID = id
+	line, err := json.Marshal(q)
 	if err != nil {
-		return err
+		return answer{}, err
 	}
 	select {
 	case s.lines <- append(line, '\n'):
 	case <-s.over:
-		return s.ended()
+		return answer{}, s.ended()
 	case <-ctx.Done():
-		return ctx.Err()
+		return answer{}, ctx.Err()
 	}
 	select {
 	case a := <-got:
-		if a.Error != "" {
-			return unhealthy("%s", a.Error)
-		}
-		return nil
+		return a, nil
 	case <-s.over:
-		return s.ended()
+		return answer{}, s.ended()
 	case <-ctx.Done():
-		return ctx.Err()
+		return answer{}, ctx.Err()
 	}
 }
 

@@ -34,6 +34,8 @@ type Options struct {
 	// If it is nil, only containers that are processes of this machine can be
 	// checked over the network.
 	Runtime Runtime
+	// Reach is how the Engine is reached, beside its endpoint.
+	Reach deployer.Reach
 	// ProbeIdle is how long a probe container that has nothing to do is kept.
 	// Zero means a minute.
 	ProbeIdle time.Duration
@@ -57,21 +59,26 @@ type Ship struct {
 
 var _ deployer.Ship = (*Ship)(nil)
 
-// Dial gives the ship at an endpoint, unix:///path or tcp://host:port. It is
-// reached when it is first needed; an endpoint that cannot be one is Invalid.
+// Dial gives the ship at an endpoint: unix:///path, tcp://host:port, or
+// ssh://user@host:port/path, whose parts beside the host may be left out. It is
+// reached when it is first needed; an endpoint that cannot be one, or keys that
+// cannot be read, are Invalid.
 func Dial(name batuta.ShipName, endpoint string, o Options) (*Ship, error) {
-	at, err := parseEndpoint(endpoint)
+	at, err := parseEndpoint(endpoint, o.Reach)
 	if err != nil {
 		return nil, fmt.Errorf("ship %s: %w", name, err)
 	}
-	transport := at.transport()
-	c, err := client.NewClientWithOpts(
-		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
-		client.WithHost(endpoint))
+	transport, err := at.transport(o.Reach.TLS)
+	if err != nil {
+		return nil, fmt.Errorf("ship %s: %w", name, err)
+	}
+	web := &http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}
+	c, err := client.NewClientWithOpts(client.WithHTTPClient(web), client.WithHost("tcp://"+at.host))
 	if err != nil {
 		return nil, &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("ship %s", name), Err: err}
 	}
-	at.direct(transport) // the client has set the environment's HTTP proxy
+	transport.Proxy, transport.DialContext = nil, at.dial // the client has set its own
+	web.Transport = patient{transport, o.Reach.Timeout}
 	s := &Ship{name: name, client: c, transport: transport, origin: at, auth: o.Auth, making: semaphore.NewWeighted(1)}
 	s.remote = &remote{ship: s, runtime: o.Runtime, idle: cmp.Or(o.ProbeIdle, time.Minute)}
 	return s, nil
@@ -81,7 +88,9 @@ func Dial(name batuta.ShipName, endpoint string, o Options) (*Ship, error) {
 // on.
 func (s *Ship) Close() error {
 	s.remote.close()
-	return s.client.Close()
+	s.transport.CloseIdleConnections()
+	s.origin.close()
+	return nil
 }
 
 // engine gives the client once the API version is agreed on. The client could
@@ -104,29 +113,4 @@ func (s *Ship) engine(ctx context.Context) (*client.Client, error) {
 	s.client.NegotiateAPIVersionPing(ping)
 	s.negotiated.Store(true)
 	return s.client, nil
-}
-
-// Info is what a ship says of itself.
-type Info struct {
-	Version    string // Docker's
-	API        string // the version that is spoken with it
-	Platform   string // linux/x86_64
-	Containers int    // all of them, not only ours
-	Running    int
-}
-
-// Ping asks the ship for a sign of life.
-func (s *Ship) Ping(ctx context.Context) (Info, error) {
-	c, err := s.engine(ctx)
-	if err != nil {
-		return Info{}, s.fault(err, "ping")
-	}
-	i, err := c.Info(ctx)
-	if err != nil {
-		return Info{}, s.fault(err, "ping")
-	}
-	return Info{
-		Version: i.ServerVersion, API: c.ClientVersion(), Platform: i.OSType + "/" + i.Architecture,
-		Containers: i.Containers, Running: i.ContainersRunning,
-	}, nil
 }

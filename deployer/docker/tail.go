@@ -22,16 +22,12 @@ func (s *Ship) Tail(ctx context.Context, id string, lines int) ([]string, error)
 }
 
 func (s *Ship) tail(ctx context.Context, id string, t *tail) error {
-	c, err := s.engine(ctx)
-	if err != nil {
-		return err
-	}
-	printed, err := c.ContainerLogs(ctx, id, container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(t.keep)})
-	if err != nil {
-		return err
-	}
-	defer printed.Close()
-	return t.read(printed)
+	out, errs := &lineWriter{to: t}, &lineWriter{to: t}
+	o := container.LogsOptions{ShowStdout: true, ShowStderr: true, Tail: strconv.Itoa(t.keep)}
+	err := s.printed(ctx, id, o, out, errs)
+	out.flush()
+	errs.flush()
+	return err
 }
 
 // tail keeps the last lines of what a container printed.
