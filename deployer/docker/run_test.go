@@ -130,14 +130,3 @@ func TestTail(t *testing.T) {
 		t.Errorf("none: %q, %v", lines, err)
 	}
 }
-
-func TestPing(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	b.run(t, b.instance(sleeps))
-	info, err := b.Ping(t.Context())
-	must(t, err)
-	if info.Version == "" || info.API < "1.41" || !strings.HasPrefix(info.Platform, "linux/") || info.Running < 1 || info.Containers < info.Running {
-		t.Errorf("got %+v", info)
-	}
-}

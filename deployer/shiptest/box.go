@@ -3,11 +3,13 @@ package shiptest
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"sync"
 	"time"
 
+	"batuta"
 	"batuta/deployer"
 )
 
@@ -31,12 +33,15 @@ const firstRestart = 100 * time.Millisecond // as Docker does it
 type box struct {
 	deployer.Container
 	mu        *sync.Mutex
+	diary     *diary // the ship's
 	of        deployer.Instance
 	behaviour Behaviour
 	printed   []string
 	ended     chan struct{} // closed when the present life ends
 	life      int           // counts the starts; timers of an earlier life do nothing
 }
+
+func (b *box) note(kind deployer.EventKind) { b.diary.note(b.Container, kind, b.ExitCode) }
 
 func (b *box) alive() bool { return b.State == "running" || b.State == "restarting" }
 
@@ -46,6 +51,7 @@ func (b *box) start() {
 	}
 	b.life++
 	b.State, b.Started, b.ExitCode = "running", time.Now(), 0
+	b.note(deployer.Started)
 	b.printed = append(b.printed, b.behaviour.Prints...)
 	b.Ports = nil
 	for n, p := range b.of.Ports {
@@ -79,6 +85,11 @@ func (b *box) end(code int, itself bool) {
 	}
 	b.life++
 	b.State, b.ExitCode, b.Ports = "exited", code, nil
+	if itself {
+		b.note(deployer.Crashed)
+	} else {
+		b.note(deployer.Stopped)
+	}
 	close(b.ended)
 	if itself && (b.of.Restart == "always" || b.of.Restart == "unless-stopped") {
 		b.State = "restarting"
@@ -110,20 +121,33 @@ func (b *box) wantsPortOf(other *box) bool {
 }
 
 func (b *box) probe(c deployer.Check) error {
+	ours := []deployer.CheckType{deployer.CheckTCP, deployer.CheckHTTP, deployer.CheckExec, deployer.CheckHealth}
+	switch {
+	case c.Outside != "", !slices.Contains(ours, c.Type):
+		return &batuta.Error{Kind: batuta.Invalid, Message: "not a check that a ship makes"}
+	case c.Type == deployer.CheckHealth && b.of.Healthcheck == nil:
+		return &batuta.Error{Kind: batuta.Invalid, Message: "the container has no health check of Docker's"}
+	}
 	if b.behaviour.NeverReady || time.Since(b.Started) < b.behaviour.ReadyAfter {
 		return errors.New("connection refused")
 	}
 	switch {
 	case c.Type == deployer.CheckExec:
 		return b.exec(c.Command)
+	case c.Type == deployer.CheckHealth:
+		return nil
 	case b.behaviour.Port != 0 && b.behaviour.Port != c.Port:
 		return errors.New("connection refused")
 	case c.Type == deployer.CheckTCP || b.behaviour.Pages == nil:
 		return nil
 	}
 	page, ok := b.behaviour.Pages[c.Path]
+	status := http.StatusOK
 	if !ok {
-		return errors.New("404 Not Found")
+		status = http.StatusNotFound
+	}
+	if c.Exactly != 0 && c.Exactly != status || c.Exactly == 0 && !ok {
+		return fmt.Errorf("%d %s", status, http.StatusText(status))
 	}
 	if match, err := regexp.MatchString(c.Match, page); err != nil || !match {
 		return fmt.Errorf("the page does not match %s", c.Match)

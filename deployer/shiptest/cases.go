@@ -3,6 +3,7 @@ package shiptest
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"slices"
 	"testing"
@@ -157,6 +158,8 @@ func checks(t *testing.T, b *bench) {
 	pass(check(deployer.CheckHTTP, func(c *deployer.Check) { c.Path = "/up" }))
 	pass(check(deployer.CheckHTTP, func(c *deployer.Check) { c.Path, c.Match = "/up", "is.w" }))
 	pass(check(deployer.CheckExec, func(c *deployer.Check) { c.Command = busybox("true") }))
+	pass(check(deployer.CheckHTTP, func(c *deployer.Check) { c.Path, c.Exactly = "/down", 404 }))
+	fail(check(deployer.CheckHTTP, func(c *deployer.Check) { c.Path, c.Exactly = "/up", 404 }))
 	fail(check(deployer.CheckTCP, func(c *deployer.Check) { c.Port = 8081 }))
 	fail(check(deployer.CheckHTTP, func(c *deployer.Check) { c.Path = "/down" }))
 	fail(check(deployer.CheckHTTP, func(c *deployer.Check) { c.Path, c.Match = "/up", "ill" }))
@@ -270,7 +273,12 @@ func givesUp(t *testing.T, b *bench) {
 		"Probe": func() error {
 			return b.Ship.Probe(soon, id, check(deployer.CheckExec, func(c *deployer.Check) { c.Command = busybox("true") }))
 		},
-		"Tail": func() error { _, err := b.Ship.Tail(soon, id, 1); return err },
+		"Tail":  func() error { _, err := b.Ship.Tail(soon, id, 1); return err },
+		"Logs":  func() error { return b.Ship.Logs(soon, id, 1, true, io.Discard) },
+		"Facts": func() error { _, err := b.Ship.Facts(soon); return err },
+		"Find":  func() error { _, err := b.Ship.Find(soon, b.Image.String()); return err },
+		"Fetch": func() error { return b.Ship.Fetch(soon, b.Image.String(), nil, nil) },
+		"Watch": func() error { return b.Ship.Watch(soon, time.Now(), func(deployer.Occurrence) {}) },
 	} {
 		if err := call(); err == nil {
 			t.Errorf("%s went on after its context ended", name)

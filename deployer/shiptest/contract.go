@@ -45,6 +45,12 @@ func Run(t *testing.T, open func(*testing.T) Fixture) {
 		"an image that is missing":              missing,
 		"what is gone is no error":              gone,
 		"every call gives up when its ctx ends": givesUp,
+		"checks that a ship does not make":      foreignChecks,
+		"a ship tells what it is":               facts,
+		"an image is found once it is fetched":  fetches,
+		"all that was printed is copied":        logs,
+		"printed lines are followed to the end": follows,
+		"what happens is told once, in order":   watches,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -31,6 +31,9 @@ type Fake struct {
 	// After may lose the answer of a call that did its work.
 	After func(Call) error
 
+	// Own is what Facts tells; zero: a large idle ship.
+	Own deployer.Facts
+
 	name batuta.ShipName
 
 	mu     sync.Mutex
@@ -38,6 +41,7 @@ type Fake struct {
 	images map[batuta.Image]bool
 	made   int
 	calls  []Call
+	diary  diary
 }
 
 var _ deployer.Ship = (*Fake)(nil)
@@ -200,6 +204,7 @@ func (f *Fake) Create(ctx context.Context, s deployer.Scope, r batuta.ReleaseNum
 		b := f.newBox(s, r, i)
 		f.boxes[b.ID] = b
 		id = b.ID
+		b.note(deployer.Created)
 		return nil
 	})
 	return id, err
@@ -216,7 +221,7 @@ func (f *Fake) newBox(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Insta
 			Scope: s, Service: i.Service, Instance: i.Name, Ship: f.name, Release: r, Config: i.Config, Spec: i.Spec,
 			Image: i.Image, State: "created", Created: time.Now(),
 		},
-		mu: &f.mu, of: i, behaviour: behave(i), ended: make(chan struct{}),
+		mu: &f.mu, diary: &f.diary, of: i, behaviour: behave(i), ended: make(chan struct{}),
 	}
 }
 
@@ -264,6 +269,7 @@ func (f *Fake) Remove(ctx context.Context, id string) error {
 	return f.call(ctx, f.about("Remove", id), func() error {
 		if b := f.boxes[id]; b != nil {
 			b.end(137, false)
+			b.note(deployer.Removed)
 			delete(f.boxes, id)
 		}
 		return nil

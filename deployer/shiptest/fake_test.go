@@ -12,7 +12,7 @@ func TestFakeKeepsTheContract(t *testing.T) {
 		missing := batuta.Image{Repository: "registry.test/none", Digest: "sha256:00"}
 		ship := shiptest.New("ship-a")
 		ship.Before = func(c shiptest.Call) error {
-			if c.Method == "Pull" && c.Image == missing {
+			if (c.Method == "Pull" || c.Method == "Fetch") && c.Image == missing {
 				return batuta.NotFound
 			}
 			return nil

@@ -3,38 +3,17 @@ package shiptest
 import (
 	"context"
 	"errors"
-	"io"
 	"time"
 
 	"batuta"
 	"batuta/deployer"
 )
 
-func (f *Fake) Find(ctx context.Context, reference string) (string, error) {
-	return "", errors.ErrUnsupported
-}
-
-func (f *Fake) Fetch(ctx context.Context, reference string, login *deployer.Login, progress func(int)) error {
-	return errors.ErrUnsupported
-}
-
 func (f *Fake) Prune(ctx context.Context, repositories []string, keep []batuta.Image) ([]string, error) {
 	return nil, errors.ErrUnsupported
 }
 
 func (f *Fake) Kill(ctx context.Context, id string) error { return errors.ErrUnsupported }
-
-func (f *Fake) Logs(ctx context.Context, id string, lines int, follow bool, to io.Writer) error {
-	return errors.ErrUnsupported
-}
-
-func (f *Fake) Facts(ctx context.Context) (deployer.Facts, error) {
-	return deployer.Facts{}, errors.ErrUnsupported
-}
-
-func (f *Fake) Watch(ctx context.Context, since time.Time, each func(deployer.Occurrence)) error {
-	return errors.ErrUnsupported
-}
 
 func (f *Fake) Lock(ctx context.Context, scope deployer.Scope, holder string, ttl time.Duration) (string, error) {
 	return "", errors.ErrUnsupported
