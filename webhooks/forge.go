@@ -21,10 +21,14 @@ import (
 // Forge is how one kind of forge speaks. A new one is a file with a function
 // that gives a Forge, and a place in the list that New gets.
 type Forge struct {
-	Name            string // in batuta.Push
-	EventHeader     string // names the event; that it is there tells the forge
-	DeliveryHeader  string // names the delivery
-	SignatureHeader string // has the signature; without it no body is looked at
+	Name             string   // in batuta.Push
+	EventHeader      string   // names the event; that it is there tells the forge. Empty: the body names it
+	DeliveryHeaders  []string // name the delivery: the first that is there
+	SignatureHeaders []string // have the proof of who sends; without any of them no body is looked at
+
+	// Mine tells apart forges that have one EventHeader, or none; nil: the
+	// header is enough.
+	Mine func(h http.Header) bool
 
 	// Signed tells whether the forge signed the body with the secret. It
 	// compares in constant time, and a missing signature never passes.
@@ -37,12 +41,39 @@ type Forge struct {
 
 // Event is what a delivery says.
 type Event struct {
-	Push    *batuta.Push // a branch or a tag moved; nil if nothing did
-	Ignored string       // why nothing is to be done, if Push is nil
+	Moves    []Move // the branches and tags that moved
+	Ignored  string `json:",omitempty"` // why nothing is to be done, if Moves is empty
+	Clone    string `json:",omitempty"` // the repository's URL, where the forge tells it
+	Delivery string `json:",omitempty"` // the delivery's id, where the body has it
+}
+
+// Move is one branch or tag that moved.
+type Move struct {
+	Push    batuta.Push // Ref, Before, Revision, Sender and Message
+	Ignored string      `json:",omitempty"` // why it starts no run; Revision may be empty then
+	Paths   []string    `json:",omitempty"` // what the forge says changed, sorted; it may not say all
 }
 
 // ignored is an event that needs no run.
 func ignored(format string, args ...any) Event { return Event{Ignored: fmt.Sprintf(format, args...)} }
+
+// recognises tells whether the delivery is this forge's.
+func (f Forge) recognises(h http.Header) bool {
+	if f.EventHeader != "" && h.Get(f.EventHeader) == "" {
+		return false
+	}
+	return f.Mine == nil || f.Mine(h)
+}
+
+// first is the first of the headers that is there.
+func first(h http.Header, names []string) string {
+	for _, name := range names {
+		if value := h.Get(name); value != "" {
+			return value
+		}
+	}
+	return ""
+}
 
 // hmacSHA256 tells whether signature is prefix and the hex of the body's
 // HMAC-SHA256. Its time does not depend on where the two differ.
@@ -70,47 +101,6 @@ func payloadOf(h http.Header, body []byte) ([]byte, error) {
 func isForm(h http.Header) bool {
 	kind, _, err := mime.ParseMediaType(h.Get("Content-Type"))
 	return err == nil && kind == "application/x-www-form-urlencoded"
-}
-
-// movement is what forges say in common about a ref that moved.
-type movement struct {
-	Ref     string `json:"ref"`
-	Before  string `json:"before"`
-	After   string `json:"after"`
-	Deleted bool   `json:"deleted"`
-	Head    *struct {
-		ID      string `json:"id"`
-		Message string `json:"message"`
-	} `json:"head_commit"` // null for a deletion; for an annotated tag the commit, where after is the tag
-}
-
-// push makes a push of it.
-func (m movement) push(sender string) (Event, error) {
-	switch {
-	case !strings.HasPrefix(m.Ref, "refs/heads/") && !strings.HasPrefix(m.Ref, "refs/tags/"):
-		return ignored("%s is neither a branch nor a tag", clean(m.Ref, 100)), nil
-	case checkRef(m.Ref) != nil:
-		return Event{}, checkRef(m.Ref)
-	case m.Deleted || zero(m.After):
-		return ignored("%s was deleted", m.Ref), nil
-	}
-	p := batuta.Push{Ref: m.Ref, Revision: batuta.Revision(m.After), Sender: clean(sender, 100)}
-	if m.Head != nil {
-		p.Message = subject(m.Head.Message)
-		if strings.HasPrefix(m.Ref, "refs/tags/") {
-			p.Revision = batuta.Revision(m.Head.ID)
-		}
-	}
-	if !zero(m.Before) {
-		p.Before = batuta.Revision(m.Before)
-	}
-	if err := batuta.CheckRevision(string(p.Revision)); err != nil {
-		return Event{}, fmt.Errorf("after: %w", err)
-	}
-	if err := batuta.CheckRevision(string(p.Before)); err != nil && p.Before != "" {
-		return Event{}, fmt.Errorf("before: %w", err)
-	}
-	return Event{Push: &p}, nil
 }
 
 // zero tells whether the hash stands for no commit.

@@ -1,50 +1,104 @@
 package webhooks
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
+
+	"batuta"
 )
 
-// Gitea reads what Gitea and Forgejo send; see
-// https://docs.gitea.com/usage/webhooks. Its deliveries carry GitHub's headers
-// too, so it must be recognised first. It has no ping: its test button sends
-// the newest commit as a push that moves nothing.
-func Gitea() Forge {
-	return Forge{
-		Name:            "gitea",
-		EventHeader:     "X-Gitea-Event",
-		DeliveryHeader:  "X-Gitea-Delivery",
-		SignatureHeader: "X-Gitea-Signature",
-		Signed:          signedByGitea,
-		Read:            readGitea,
+// Gitea reads what Gitea sends; see https://docs.gitea.com/usage/webhooks. Its
+// deliveries carry the headers of Gogs and GitHub too, so it must be
+// recognised before them. It has no ping: its test button sends the newest
+// commit as a push that moves nothing.
+func Gitea() Forge { return giteaLike("gitea", "Gitea") }
+
+// Forgejo reads what Forgejo sends, which is what Gitea does with headers of
+// its own beside Gitea's: it must be recognised before Gitea. See
+// https://forgejo.org/docs/latest/user/webhooks/.
+func Forgejo() Forge { return giteaLike("forgejo", "Forgejo") }
+
+// Gogs reads what Gogs sends; see https://gogs.io/docs/features/webhook. A new
+// tag comes as the event create alone, which names no commit.
+func Gogs() Forge { return giteaLike("gogs", "Gogs") }
+
+// giteaLike is a forge of the family, by the name in its headers.
+func giteaLike(name, header string) Forge {
+	signature := "X-" + header + "-Signature"
+	f := Forge{
+		Name: name, EventHeader: "X-" + header + "-Event",
+		DeliveryHeaders: []string{"X-" + header + "-Delivery"}, SignatureHeaders: []string{signature},
+		Signed: func(h http.Header, body []byte, secret string) bool { return signedByGitea(h, body, signature, secret) },
+		Read:   readGitea,
 	}
+	if name == "gogs" {
+		f.Read = readGogs
+	}
+	return f
 }
 
 // signedByGitea checks the signature, which is of the JSON alone, also when
 // it travels in a form.
-func signedByGitea(h http.Header, body []byte, secret string) bool {
+func signedByGitea(h http.Header, body []byte, header, secret string) bool {
 	signed, err := payloadOf(h, body)
 	if err != nil {
 		signed = body
 	}
-	return hmacSHA256(h.Get("X-Gitea-Signature"), "", signed, secret) && err == nil
+	return hmacSHA256(h.Get(header), "", signed, secret) && err == nil
 }
 
 func readGitea(event string, payload []byte) (Event, error) {
-	if event != "push" { // a new tag is sent as "create" too, a deleted branch only as "delete"
+	switch event {
+	case "push": // a new tag is sent as "create" too, a deleted branch only as "delete"
+	case "delete":
+		return ignored("a branch or a tag was deleted"), nil
+	case "pull_request", "pull_request_sync":
+		return ignored("a pull request starts nothing; its branch does when it is merged"), nil
+	default:
 		return ignored("the event %q is no push", clean(event, 50)), nil
 	}
 	var sent struct {
 		movement
 		Pusher struct {
-			Login string `json:"login"`
+			Login    string `json:"login"`
+			Username string `json:"username"`
 		} `json:"pusher"`
 	}
 	if err := json.Unmarshal(payload, &sent); err != nil {
 		return Event{}, notJSON(err)
 	}
-	if sent.Before == sent.After && !zero(sent.After) {
-		return ignored("a test: the push moves nothing, and the webhook works"), nil
+	if sent.Head == nil && len(sent.Commits) > 0 && sent.Commits[0].ID == sent.After { // Gogs names no head commit
+		sent.Head = &sent.Commits[0]
 	}
-	return sent.push(sent.Pusher.Login)
+	return sent.event(cmp.Or(sent.Pusher.Login, sent.Pusher.Username))
+}
+
+func readGogs(event string, payload []byte) (Event, error) {
+	if event != "create" {
+		return readGitea(event, payload)
+	}
+	var sent struct {
+		movement
+		Kind   string `json:"ref_type"`
+		SHA    string `json:"sha"`
+		Sender struct {
+			Login string `json:"login"`
+		} `json:"sender"`
+	}
+	if err := json.Unmarshal(payload, &sent); err != nil {
+		return Event{}, notJSON(err)
+	}
+	if sent.Kind != "tag" {
+		return ignored("a new branch comes as a push, too"), nil
+	}
+	ref := "refs/tags/" + sent.Ref
+	if err := checkRef(ref); err != nil {
+		return Event{}, err
+	}
+	move := Move{Push: batuta.Push{Ref: ref, Sender: clean(sent.Sender.Login, 100)}} // where it is shows when it is fetched
+	if batuta.CheckRevision(sent.SHA) == nil {
+		move.Push.Revision = batuta.Revision(sent.SHA)
+	}
+	return Event{Moves: []Move{move}, Clone: clean(sent.Repository.Clone, 500)}, nil
 }

@@ -10,10 +10,10 @@ import (
 // SHA-1 signature is not looked at.
 func GitHub() Forge {
 	return Forge{
-		Name:            "github",
-		EventHeader:     "X-GitHub-Event",
-		DeliveryHeader:  "X-GitHub-Delivery",
-		SignatureHeader: "X-Hub-Signature-256",
+		Name:             "github",
+		EventHeader:      "X-GitHub-Event",
+		DeliveryHeaders:  []string{"X-GitHub-Delivery"},
+		SignatureHeaders: []string{"X-Hub-Signature-256"},
 		Signed: func(h http.Header, body []byte, secret string) bool {
 			return hmacSHA256(h.Get("X-Hub-Signature-256"), "sha256=", body, secret)
 		},
@@ -26,6 +26,8 @@ func readGitHub(event string, payload []byte) (Event, error) {
 	case "push":
 	case "ping":
 		return ignored("ping: the webhook works"), nil
+	case "pull_request":
+		return ignored("a pull request starts nothing; its branch does when it is merged"), nil
 	default:
 		return ignored("the event %q is no push", clean(event, 50)), nil
 	}
@@ -38,5 +40,5 @@ func readGitHub(event string, payload []byte) (Event, error) {
 	if err := json.Unmarshal(payload, &sent); err != nil {
 		return Event{}, notJSON(err)
 	}
-	return sent.push(sent.Sender.Login)
+	return sent.event(sent.Sender.Login)
 }

@@ -10,6 +10,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -133,7 +134,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // recognise tells which forge is speaking.
 func (r *Receiver) recognise(h http.Header) (Forge, bool) {
 	for _, f := range r.config.Forges {
-		if h.Get(f.EventHeader) != "" {
+		if f.recognises(h) {
 			return f, true
 		}
 	}
@@ -158,7 +159,7 @@ func (r *Receiver) knock(name string, forge Forge, req *http.Request) (secrets [
 		return nil, "unknown app"
 	case len(secrets) == 0:
 		return nil, "the app has no webhook secret"
-	case req.Header.Get(forge.SignatureHeader) == "":
+	case first(req.Header, forge.SignatureHeaders) == "":
 		return nil, wrongSignature
 	case req.ContentLength > MaxBody: // the sender hears so once it has sent that much
 		return nil, "too large"
@@ -180,7 +181,7 @@ func signed(forge Forge, h http.Header, body []byte, secrets []string) bool {
 func (r *Receiver) refuse(w http.ResponseWriter, req *http.Request, name string, forge Forge, why string) {
 	r.config.Audit(req.Context(), Refusal{
 		App: shown(name), Source: shown(req.RemoteAddr), Forge: forge.Name,
-		Delivery: shown(req.Header.Get(forge.DeliveryHeader)), Reason: why,
+		Delivery: shown(first(req.Header, forge.DeliveryHeaders)), Reason: why,
 	})
 	answer(w, http.StatusUnauthorized, reply{Error: "no such app, or the signature is not right"})
 }
@@ -197,24 +198,55 @@ func (r *Receiver) take(w http.ResponseWriter, req *http.Request, app batuta.App
 	case err != nil:
 		answer(w, http.StatusBadRequest, reply{Error: err.Error()})
 		return
-	case event.Push == nil:
+	case len(event.Moves) == 0:
 		answer(w, http.StatusOK, reply{Ignored: event.Ignored})
 		return
 	}
-	push := *event.Push
-	push.App, push.Forge, push.Received = app, forge.Name, time.Now().UTC()
-	push.Delivery = deliveryID(req.Header.Get(forge.DeliveryHeader), body)
-	receipt, err := r.config.Inbox.Deliver(req.Context(), push)
-	switch {
-	case err != nil:
-		r.config.Log.ErrorContext(req.Context(), "keep push", "app", app, "forge", forge.Name, "delivery", push.Delivery, "error", err)
+	id := deliveryID(cmp.Or(first(req.Header, forge.DeliveryHeaders), event.Delivery), body)
+	said, err := r.keep(req.Context(), app, forge.Name, id, event.Moves)
+	if err != nil {
+		r.config.Log.ErrorContext(req.Context(), "keep push", "app", app, "forge", forge.Name, "delivery", id, "error", err)
 		w.Header().Set("Retry-After", "30")
 		answer(w, http.StatusServiceUnavailable, reply{Error: "the push could not be kept; deliver it again"})
-	case receipt.Ignored != "":
-		answer(w, http.StatusOK, reply{Ignored: receipt.Ignored})
-	default:
-		answer(w, http.StatusAccepted, reply{Run: receipt.Run, Duplicate: &receipt.Duplicate})
+		return
 	}
+	status := http.StatusAccepted
+	if said.Run == 0 {
+		status = http.StatusOK
+	}
+	answer(w, status, said)
+}
+
+// keep takes in every branch and tag that moved, each as a push of its own, in
+// their order. If one cannot be kept, the delivery has to come again: those
+// that are kept already are known then.
+func (r *Receiver) keep(ctx context.Context, app batuta.AppName, forge, delivery string, moves []Move) (reply, error) {
+	var said reply
+	var ignored []string
+	for n, m := range moves {
+		if m.Ignored != "" {
+			ignored = append(ignored, m.Ignored)
+			continue
+		}
+		push := m.Push
+		push.App, push.Forge, push.Delivery, push.Received = app, forge, delivery, time.Now().UTC()
+		if n > 0 {
+			push.Delivery = fmt.Sprintf("%s/%d", delivery, n)
+		}
+		receipt, err := r.config.Inbox.Deliver(ctx, push)
+		switch {
+		case err != nil:
+			return reply{}, err
+		case receipt.Ignored != "":
+			ignored = append(ignored, receipt.Ignored)
+		case said.Run == 0:
+			said.Run, said.Duplicate = receipt.Run, &receipt.Duplicate
+		default:
+			said.More = append(said.More, receipt.Run)
+		}
+	}
+	said.Ignored = strings.Join(ignored, "; ")
+	return said, nil
 }
 
 // deliveryID is the forge's own, or made of the content where the forge gave
@@ -229,10 +261,11 @@ func deliveryID(given string, body []byte) string {
 
 // reply is what a forge shows to the person who looks at its deliveries.
 type reply struct {
-	Run       batuta.RunID `json:"run,omitempty"`
-	Duplicate *bool        `json:"duplicate,omitempty"`
-	Ignored   string       `json:"ignored,omitempty"`
-	Error     string       `json:"error,omitempty"`
+	Run       batuta.RunID   `json:"run,omitempty"`
+	Duplicate *bool          `json:"duplicate,omitempty"` // of Run
+	More      []batuta.RunID `json:"more,omitempty"`      // runs of the other branches and tags
+	Ignored   string         `json:"ignored,omitempty"`
+	Error     string         `json:"error,omitempty"`
 }
 
 func answer(w http.ResponseWriter, status int, r reply) {

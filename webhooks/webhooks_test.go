@@ -143,7 +143,7 @@ func TestDelivery(t *testing.T) {
 		{"ping", github("ping", "d-5", ping, "new secret"), ping, 200, `{"ignored":"ping: the webhook works"}`},
 		{"another event", github("star", "d-6", []byte("{}"), "new secret"), []byte("{}"), 200, `{"ignored":"the event \"star\" is no push"}`},
 		{"no JSON", github("push", "d-7", []byte("{"), "new secret"), []byte("{"), 400, `{"error":"the payload is not the JSON that it should be: unexpected end of JSON input"}`},
-		{"no forge", map[string]string{"Content-Type": "application/json"}, hub, 400, `{"error":"not the delivery of a forge that is known here: gitea, github"}`},
+		{"no forge", map[string]string{"Content-Type": "application/json"}, hub, 400, `{"error":"not the delivery of a forge that is known here: forgejo, gitea, gogs, github, gitlab, bitbucket, bitbucket-server, generic, azure"}`},
 	} {
 		if status, answer := s.deliver(t, "portal", c.h, c.body); status != c.status || answer != c.answer {
 			t.Errorf("%s: %d %s; want %d %s", c.name, status, answer, c.status, c.answer)

@@ -34,8 +34,7 @@ func (s *server) openHandler(context.Context, parts) error {
 	}))
 	mux.Handle("/webhooks/", webhooks.New(webhooks.Config{
 		Apps: hookedApps{s}, Inbox: inbox{s.pipeline}, Audit: s.auditRefusal, Log: s.log,
-		// A delivery of Gitea carries GitHub's headers, too.
-		Forges: []webhooks.Forge{webhooks.Gitea(), webhooks.GitHub()},
+		Forges: webhooks.All(),
 	}))
 	mux.Handle("/git/", s.remote)
 	if s.registry != nil {

@@ -1,0 +1,102 @@
+package webhooks
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// replayWindow is how old, or how far ahead, a delivery may be whose forge
+// signs the time, too.
+const replayWindow = 5 * time.Minute
+
+// GitLab reads what GitLab sends; see
+// https://docs.gitlab.com/user/project/integrations/webhook_events/. The
+// secret is either the webhook's secret token, which GitLab sends along as it
+// is, or its signing token (whsec_…), with which it signs as
+// https://www.standardwebhooks.com says; such a delivery may be five minutes
+// old. Its test button sends what looks like any other push.
+func GitLab() Forge {
+	return Forge{
+		Name: "gitlab", EventHeader: "X-Gitlab-Event",
+		DeliveryHeaders:  []string{"Webhook-Id", "Idempotency-Key", "X-Gitlab-Event-Uuid"},
+		SignatureHeaders: []string{"Webhook-Signature", "X-Gitlab-Token"},
+		Signed: func(h http.Header, body []byte, secret string) bool {
+			if h.Get("Webhook-Signature") != "" {
+				return standardSignature(h, body, secret, time.Now())
+			}
+			return sameSecret(h.Get("X-Gitlab-Token"), secret)
+		},
+		Read: readGitLab,
+	}
+}
+
+// sameSecret compares in a time that does not depend on where the two differ,
+// nor on their lengths.
+func sameSecret(given, secret string) bool {
+	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(secret))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && given != ""
+}
+
+// standardSignature checks what Standard Webhooks says: one of the signatures
+// v1,BASE64 is the HMAC-SHA256 of id.timestamp.body.
+func standardSignature(h http.Header, body []byte, secret string, now time.Time) bool {
+	stamp, err := strconv.ParseInt(h.Get("Webhook-Timestamp"), 10, 64)
+	age := now.Sub(time.Unix(stamp, 0))
+	inTime := err == nil && age < replayWindow && age > -replayWindow
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+	if err != nil {
+		key = []byte(secret)
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(h.Get("Webhook-Id") + "." + h.Get("Webhook-Timestamp") + "."))
+	mac.Write(body)
+	want := []byte("v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	found := false
+	for given := range strings.FieldsSeq(h.Get("Webhook-Signature")) {
+		found = hmac.Equal(want, []byte(given)) || found
+	}
+	return found && inTime
+}
+
+func readGitLab(event string, payload []byte) (Event, error) {
+	var sent struct {
+		movement
+		Kind     string `json:"object_kind"`
+		Name     string `json:"event_name"` // what a system hook is about
+		Checkout string `json:"checkout_sha"`
+		User     string `json:"user_username"`
+		Project  struct {
+			Clone string `json:"git_http_url"`
+		} `json:"project"`
+	}
+	switch event {
+	case "Push Hook", "Tag Push Hook", "System Hook":
+	case "Merge Request Hook":
+		return ignored("a merge request starts nothing; its branch does when it is merged"), nil
+	default:
+		return ignored("the event %q is no push", clean(event, 50)), nil
+	}
+	if err := json.Unmarshal(payload, &sent); err != nil {
+		return Event{}, notJSON(err)
+	}
+	if name := sent.Name; event == "System Hook" && name != "push" && name != "tag_push" {
+		return ignored("the event %q is no push", clean(name, 50)), nil
+	}
+	if sent.Checkout != "" { // of an annotated tag the commit, where after is the tag
+		sent.Head = &commit{ID: sent.Checkout}
+	}
+	for _, c := range sent.Commits { // the newest comes last
+		if c.ID == sent.Checkout {
+			sent.Head = &c
+		}
+	}
+	sent.Repository.Clone = sent.Project.Clone
+	return sent.event(sent.User)
+}
