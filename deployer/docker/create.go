@@ -2,12 +2,16 @@ package docker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/url"
 	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/filters"
 
 	"batuta"
 	"batuta/deployer"
@@ -16,47 +20,90 @@ import (
 // namePause is how long to wait for a name that is on its way in or out.
 const namePause = 50 * time.Millisecond
 
-// Create makes the container and the network of its environment. Of one that
-// has its name already: if it has the same scope, instance and config, it is
-// taken if it never ran, replaced if it ended, and a Conflict if it runs; one
-// that is not Batuta's is a Conflict and is left alone.
+// Create makes the container and the network of its environment. It is called
+// as the instance says, unless somebody else's container has that name. One of
+// the same scope, instance and config that is there already is taken if it
+// never ran, replaced if it ended, and a Conflict if it runs; one that is not
+// Batuta's and has the name that is left is a Conflict. Both are left alone.
+// A network of the ship that is to be joined and is not there is NotFound.
 func (s *Ship) Create(ctx context.Context, scope deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) (string, error) {
 	id, err := s.create(ctx, scope, r, i)
 	return id, s.fault(err, "create %s", i.Name)
 }
 
 func (s *Ship) create(ctx context.Context, scope deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) (string, error) {
-	network, err := s.network(ctx, scope)
+	want, err := newBlueprint(scope, r, i)
 	if err != nil {
 		return "", err
 	}
-	want, err := newBlueprint(scope, r, i, network)
+	if err := s.furnish(ctx, scope, i, want); err != nil {
+		return "", err
+	}
+	rest := s.later(want)
+	id, err := s.place(ctx, scope, i, want)
 	if err != nil {
 		return "", err
 	}
-	for _, name := range containerNames(scope, i) {
-		id, err := s.createAs(ctx, name, want)
-		if !errors.Is(err, errNameOfOurs) {
+	if err := errors.Join(s.connect(ctx, id, rest), s.putSecrets(ctx, id, i.Secrets)); err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+		defer cancel()
+		return "", errors.Join(err, s.remove(ctx, id))
+	}
+	return id, nil
+}
+
+// place makes the container under the first of its names that it can have, or
+// finds it.
+func (s *Ship) place(ctx context.Context, scope deployer.Scope, i deployer.Instance, want *blueprint) (string, error) {
+	if i.Called != "" { // a name that others may have had when it was made: names do not tell whether it is there
+		if id, err := s.existing(ctx, want); id != "" || err != nil {
 			return id, err
 		}
 	}
-	return "", &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("the name %s is taken", containerNames(scope, i)[1])}
+	names := containerNames(scope, i)
+	for _, name := range names {
+		id, err := s.createAs(ctx, name, want, name == i.Called)
+		if !errors.Is(err, errNameTaken) {
+			return id, err
+		}
+	}
+	return "", &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("the name %s is taken", names[len(names)-1])}
 }
 
-// errNameOfOurs is a name that another container of Batuta's has.
-var errNameOfOurs = errors.New("the name is another container's")
+// existing finds the container that is wanted by its labels. No id and no
+// error: there is none after this.
+func (s *Ship) existing(ctx context.Context, want *blueprint) (string, error) {
+	mine := filters.NewArgs()
+	for key, value := range want.identity {
+		mine.Add("label", key+"="+value)
+	}
+	found, err := s.client.ContainerList(ctx, container.ListOptions{All: true, Filters: mine})
+	if err != nil {
+		return "", err
+	}
+	for _, c := range found {
+		if id, err := s.reuse(ctx, c.Names[0][1:], c.ID, c.State); id != "" || err != nil {
+			return id, err
+		}
+	}
+	return "", nil
+}
 
-// createAs makes the container under a name, or finds it.
-func (s *Ship) createAs(ctx context.Context, name string, want blueprint) (string, error) {
+// errNameTaken is a name that another container has, and may keep.
+var errNameTaken = errors.New("the name is another container's")
+
+// createAs makes the container under a name, or finds it. A name that yields
+// is left to anybody who has it.
+func (s *Ship) createAs(ctx context.Context, name string, want *blueprint, yields bool) (string, error) {
 	for {
-		made, err := s.client.ContainerCreate(ctx, want.config, want.host, want.networking, nil, name)
-		if !errdefs.IsConflict(err) {
-			return made.ID, err
+		id, err := s.postCreate(ctx, name, want)
+		if !errors.Is(err, batuta.Conflict) {
+			return id, err
 		}
 		found, err := s.client.ContainerInspect(ctx, name)
 		switch {
 		case err == nil:
-			id, err := s.settleName(ctx, name, found, want)
+			id, err := s.settleName(ctx, name, found, want, yields)
 			if id != "" || err != nil {
 				return id, err
 			}
@@ -69,23 +116,51 @@ func (s *Ship) createAs(ctx context.Context, name string, want blueprint) (strin
 	}
 }
 
+// postCreate sends the body itself, not what the client would make of it.
+func (s *Ship) postCreate(ctx context.Context, name string, want *blueprint) (string, error) {
+	query := url.Values{"name": {name}}
+	if want.platform != "" {
+		query.Set("platform", want.platform)
+	}
+	answer, err := s.stream(ctx, "/containers/create?"+query.Encode(), want.body, false)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Close()
+	said, err := io.ReadAll(answer) // to its end: the connection is used again
+	if err != nil {
+		return "", err
+	}
+	var made container.CreateResponse
+	return made.ID, json.Unmarshal(said, &made)
+}
+
 // settleName decides about the container that has the name: it is the one that
 // is wanted, or the name is free after this (no id, no error), or in the way.
-func (s *Ship) settleName(ctx context.Context, name string, found container.InspectResponse, want blueprint) (string, error) {
-	state := found.State.Status
-	switch have := found.Config.Labels; {
-	case have[labelConfig] == "" || have[labelInstance] == "":
+func (s *Ship) settleName(ctx context.Context, name string, found container.InspectResponse, want *blueprint, yields bool) (string, error) {
+	have := found.Config.Labels
+	foreign := have[labelConfig] == "" || have[labelInstance] == ""
+	switch {
+	case foreign && !yields:
 		return "", &batuta.Error{
 			Kind: batuta.Conflict, Message: fmt.Sprintf("a container that is not Batuta's has the name %s (%.12s)", name, found.ID),
 			Hint: "rename or remove it",
 		}
-	case !hasLabels(have, want.identity):
-		return "", errNameOfOurs
-	case state == container.StateCreated:
-		return found.ID, nil
-	case state == container.StateExited || state == container.StateDead:
-		return "", s.remove(ctx, found.ID)
-	case state == container.StateRemoving:
+	case foreign, !hasLabels(have, want.identity):
+		return "", errNameTaken
+	}
+	return s.reuse(ctx, name, found.ID, found.State.Status)
+}
+
+// reuse decides about a container of the same scope, instance and config. No
+// id and no error: it is gone, or going.
+func (s *Ship) reuse(ctx context.Context, name, id string, state container.ContainerState) (string, error) {
+	switch state {
+	case container.StateCreated:
+		return id, nil
+	case container.StateExited, container.StateDead:
+		return "", s.remove(ctx, id)
+	case container.StateRemoving:
 		return "", nil
 	}
 	return "", &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("%s is there already, and %s", name, state)}

@@ -31,7 +31,7 @@ func (s *Ship) fault(err error, format string, args ...any) error {
 		}
 		return &batuta.Error{Kind: why.Kind, Message: act, Hint: why.Hint, Err: why}
 	}
-	if _, known := errors.AsType[*batuta.Error](err); known || errors.Is(err, context.Canceled) {
+	if known, ok := errors.AsType[*batuta.Error](err); ok && known.Kind != batuta.Internal || errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %w", act, err)
 	}
 	e := &batuta.Error{Kind: kindOf(err), Message: act, Err: plain{err}}

@@ -3,6 +3,7 @@ package docker
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -20,16 +21,21 @@ const (
 	labelInstance    = "batuta.instance"
 	labelRelease     = "batuta.release"
 	labelConfig      = "batuta.config"
-	labelSpec        = "batuta.spec"  // deployer.Instance.Spec
-	labelImage       = "batuta.image" // repository@digest: Docker forgets it when the image's name goes
-	labelPool        = "batuta.pool"  // of a network: the range that its addresses are from
-	labelRole        = "batuta.role"  // of what Batuta makes for itself: probe, pool
+	labelSpec        = "batuta.spec"   // deployer.Instance.Spec
+	labelImage       = "batuta.image"  // repository@digest: Docker forgets it when the image's name goes
+	labelPool        = "batuta.pool"   // of a network: the range that its addresses are from
+	labelRole        = "batuta.role"   // of what Batuta makes for itself: probe, pool, lock
+	labelHolder      = "batuta.holder" // of a lock: who has it
+	labelTTL         = "batuta.ttl"    // of a lock: how long after it was made it ends
+
+	labelPrefix = "batuta."
 )
 
 // The values of the label batuta.role.
 const (
 	roleProbe = "probe"
 	rolePool  = "pool"
+	roleLock  = "lock"
 )
 
 // scopeLabels mark what belongs to a scope: its networks and volumes.
@@ -37,14 +43,24 @@ func scopeLabels(s deployer.Scope) map[string]string {
 	return map[string]string{labelApp: string(s.App), labelEnvironment: string(s.Environment)}
 }
 
+// instanceLabels are an instance's own labels and Batuta's. A label that looks
+// like one of Batuta's and is not would deceive whoever asks for those.
 func instanceLabels(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) map[string]string {
-	labels := scopeLabels(s)
+	labels := map[string]string{}
+	for key, value := range i.Labels {
+		if !strings.HasPrefix(key, labelPrefix) {
+			labels[key] = value
+		}
+	}
+	maps.Copy(labels, scopeLabels(s))
 	labels[labelService] = string(i.Service)
 	labels[labelInstance] = string(i.Name)
 	labels[labelRelease] = strconv.Itoa(int(r))
 	labels[labelConfig] = i.Config
 	labels[labelSpec] = i.Spec
-	labels[labelImage] = i.Image.String()
+	if i.Image != (batuta.Image{}) {
+		labels[labelImage] = i.Image.String()
+	}
 	return labels
 }
 
@@ -85,10 +101,16 @@ func networkNames(s deployer.Scope) [2]string {
 	return names(joined("batuta", string(s.App), string(s.Environment)), string(s.App), string(s.Environment))
 }
 
-func containerNames(s deployer.Scope, i deployer.Instance) [2]string {
+// containerNames are the names that an instance's container may get, in the
+// order in which they are tried.
+func containerNames(s deployer.Scope, i deployer.Instance) []string {
 	config := i.Config[:min(8, len(i.Config))]
-	return names(joined(string(s.App), string(s.Environment), string(i.Name), config),
+	made := names(joined(string(s.App), string(s.Environment), string(i.Name), config),
 		string(s.App), string(s.Environment), string(i.Name), i.Config)
+	if i.Called != "" && i.Called != made[0] {
+		return append([]string{i.Called}, made[:]...)
+	}
+	return made[:]
 }
 
 // joined leaves out what is empty: a deployment without a server has no app.

@@ -38,6 +38,22 @@ func (s *Ship) Stop(ctx context.Context, id string, timeout time.Duration) error
 	return s.fault(err, "stop %.12s", id)
 }
 
+// Kill ends the container with SIGKILL, and its restarts. One that does not
+// run, or is gone, is no error.
+func (s *Ship) Kill(ctx context.Context, id string) error {
+	c, err := s.engine(ctx)
+	if err == nil {
+		err = c.ContainerKill(ctx, id, "SIGKILL")
+	}
+	if errdefs.IsConflict(err) { // it does not run, or is between two lives
+		err = c.ContainerStop(ctx, id, container.StopOptions{Timeout: new(0)})
+	}
+	if errdefs.IsNotFound(err) {
+		return nil
+	}
+	return s.fault(err, "kill %.12s", id)
+}
+
 // Remove deletes the container, running or not, with its anonymous volumes.
 // One that is gone is no error.
 func (s *Ship) Remove(ctx context.Context, id string) error {

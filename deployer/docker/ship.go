@@ -54,6 +54,7 @@ type Ship struct {
 	networks flights[string]
 	making   *semaphore.Weighted // of one: who makes a network
 	pulls    flights[struct{}]
+	locks    flights[string]
 	remote   *remote
 }
 

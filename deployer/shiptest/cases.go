@@ -273,12 +273,16 @@ func givesUp(t *testing.T, b *bench) {
 		"Probe": func() error {
 			return b.Ship.Probe(soon, id, check(deployer.CheckExec, func(c *deployer.Check) { c.Command = busybox("true") }))
 		},
-		"Tail":  func() error { _, err := b.Ship.Tail(soon, id, 1); return err },
-		"Logs":  func() error { return b.Ship.Logs(soon, id, 1, true, io.Discard) },
-		"Facts": func() error { _, err := b.Ship.Facts(soon); return err },
-		"Find":  func() error { _, err := b.Ship.Find(soon, b.Image.String()); return err },
-		"Fetch": func() error { return b.Ship.Fetch(soon, b.Image.String(), nil, nil) },
-		"Watch": func() error { return b.Ship.Watch(soon, time.Now(), func(deployer.Occurrence) {}) },
+		"Tail":   func() error { _, err := b.Ship.Tail(soon, id, 1); return err },
+		"Logs":   func() error { return b.Ship.Logs(soon, id, 1, true, io.Discard) },
+		"Facts":  func() error { _, err := b.Ship.Facts(soon); return err },
+		"Find":   func() error { _, err := b.Ship.Find(soon, b.Image.String()); return err },
+		"Fetch":  func() error { return b.Ship.Fetch(soon, b.Image.String(), nil, nil) },
+		"Watch":  func() error { return b.Ship.Watch(soon, time.Now(), func(deployer.Occurrence) {}) },
+		"Kill":   func() error { return b.Ship.Kill(soon, id) },
+		"Prune":  func() error { _, err := b.Ship.Prune(soon, nil, nil); return err },
+		"Lock":   func() error { _, err := b.Ship.Lock(soon, b.scope, "ada", time.Minute); return err },
+		"Unlock": func() error { return b.Ship.Unlock(soon, b.scope, "ada") },
 	} {
 		if err := call(); err == nil {
 			t.Errorf("%s went on after its context ended", name)

@@ -39,6 +39,7 @@ type Fake struct {
 	mu     sync.Mutex
 	boxes  map[string]*box
 	images map[batuta.Image]bool
+	leases map[deployer.Scope]lease
 	made   int
 	calls  []Call
 	diary  diary
@@ -58,12 +59,12 @@ type Call struct {
 
 // Changes tells whether the call changes what is on the ship.
 func (c Call) Changes() bool {
-	return slices.Contains([]string{"Pull", "Create", "Start", "Stop", "Remove"}, c.Method)
+	return slices.Contains([]string{"Pull", "Create", "Start", "Stop", "Kill", "Remove", "Prune"}, c.Method)
 }
 
 // New makes an empty ship.
 func New(name batuta.ShipName) *Fake {
-	return &Fake{name: name, boxes: map[string]*box{}, images: map[batuta.Image]bool{}}
+	return &Fake{name: name, boxes: map[string]*box{}, images: map[batuta.Image]bool{}, leases: map[deployer.Scope]lease{}}
 }
 
 // Calls lists all calls so far, in their order.
@@ -183,6 +184,24 @@ func (f *Fake) Pull(ctx context.Context, image batuta.Image) error {
 	})
 }
 
+// Prune forgets the images that are neither kept nor a container's.
+func (f *Fake) Prune(ctx context.Context, repositories []string, keep []batuta.Image) (removed []string, err error) {
+	err = f.call(ctx, Call{Method: "Prune"}, func() error {
+		for _, b := range f.boxes {
+			keep = append(slices.Clip(keep), b.Image)
+		}
+		for image := range f.images {
+			if slices.Contains(repositories, image.Repository) && !slices.Contains(keep, image) {
+				delete(f.images, image)
+				removed = append(removed, image.String())
+			}
+		}
+		slices.Sort(removed)
+		return nil
+	})
+	return removed, err
+}
+
 // Create makes a container that was not started. The image must have been
 // pulled.
 func (f *Fake) Create(ctx context.Context, s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) (id string, err error) {
@@ -262,6 +281,16 @@ func (f *Fake) Stop(ctx context.Context, id string, timeout time.Duration) error
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// Kill ends a container at once.
+func (f *Fake) Kill(ctx context.Context, id string) error {
+	return f.call(ctx, f.about("Kill", id), func() error {
+		if b := f.boxes[id]; b != nil {
+			b.end(137, false)
+		}
+		return nil
+	})
 }
 
 // Remove deletes a container.
