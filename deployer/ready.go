@@ -81,10 +81,17 @@ func (a awaited) poll(ctx context.Context, c Check) error {
 	deadline, cancel := context.WithTimeout(ctx, c.MaxWait)
 	defer cancel()
 	var last error
-	for pause := firstPoll; ; pause = min(pause+pause/4, max(c.Interval, firstPoll)) {
+	pause := firstPoll
+	if c.Attempts > 0 {
+		pause = c.Interval
+	}
+	for attempt := 1; ; attempt, pause = attempt+1, min(pause+pause/4, max(c.Interval, firstPoll)) {
 		err := a.probe(deadline, c)
-		if err == nil {
+		switch {
+		case err == nil:
 			return nil
+		case attempt == c.Attempts && deadline.Err() == nil:
+			return a.unhealthy(fmt.Sprintf("%s: %v at %d attempts", c, err, attempt))
 		}
 		if deadline.Err() == nil || last == nil {
 			last = err // what an attempt says that is cut short tells nothing

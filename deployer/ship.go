@@ -97,9 +97,10 @@ type Check struct {
 	Wait     time.Duration     `json:"wait,omitempty"`     // of CheckSleep
 	Stdin    bool              `json:"stdin,omitempty"`    // of CheckLocal: the container's environment comes as JSON on its stdin
 
-	MaxWait  time.Duration `json:"max_wait"` // how long it may take to pass first
-	Timeout  time.Duration `json:"timeout"`  // of one attempt
-	Interval time.Duration `json:"interval"` // between attempts
+	Attempts int           `json:"attempts,omitempty"` // of CheckExec and CheckLocal: it fails after so many, an Interval apart; 0: MaxWait decides
+	MaxWait  time.Duration `json:"max_wait"`           // how long it may take to pass first
+	Timeout  time.Duration `json:"timeout"`            // of one attempt
+	Interval time.Duration `json:"interval"`           // between attempts
 }
 
 // String is the check as a person writes it: http :8080/up.
