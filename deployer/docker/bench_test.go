@@ -35,8 +35,13 @@ func newBench(t *testing.T) *bench {
 
 func benchOn(t *testing.T, at lab.Ship, endpoint string) *bench {
 	t.Helper()
+	return benchOver(t, at, endpoint, deployer.Reach{})
+}
+
+func benchOver(t *testing.T, at lab.Ship, endpoint string, reach deployer.Reach) *bench {
+	t.Helper()
 	b := &bench{
-		Ship: dial(t, at.Name, endpoint, docker.Options{Runtime: newRuntime(t)}), at: at, image: busybox(t),
+		Ship: dial(t, at.Name, endpoint, docker.Options{Runtime: newRuntime(t), Reach: reach}), at: at, image: busybox(t),
 		scope: deployer.Scope{App: "docker", Environment: batuta.EnvironmentName(strings.ToLower(rand.Text()[:12]))},
 	}
 	if at.Address == "127.0.0.1" { // the machine's Engine may be anybody's, and pulls in plain HTTP from here only

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"batuta"
+	"batuta/deployer"
 	"batuta/deployer/docker"
 	"batuta/deployer/shiptest"
 	"batuta/internal/lab"
@@ -16,12 +17,16 @@ func TestShipKeepsTheContract(t *testing.T) {
 	for name, endpoint := range map[string]string{"over TCP": at.TCP, "over a unix socket": at.Endpoint} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			shiptest.Run(t, func(t *testing.T) shiptest.Fixture {
-				have := busybox(t)
-				missing := batuta.Image{Repository: have.Repository, Digest: batuta.Digest("sha256:" + strings.Repeat("0", 64))}
-				ship := dial(t, at.Name, endpoint, docker.Options{Runtime: newRuntime(t)})
-				return shiptest.Fixture{Ship: ship, Name: at.Name, Image: have, Missing: missing}
-			})
+			keepsTheContract(t, at, endpoint, deployer.Reach{})
 		})
 	}
+}
+
+func keepsTheContract(t *testing.T, at lab.Ship, endpoint string, reach deployer.Reach) {
+	shiptest.Run(t, func(t *testing.T) shiptest.Fixture {
+		have := busybox(t)
+		missing := batuta.Image{Repository: have.Repository, Digest: batuta.Digest("sha256:" + strings.Repeat("0", 64))}
+		ship := dial(t, at.Name, endpoint, docker.Options{Runtime: newRuntime(t), Reach: reach})
+		return shiptest.Fixture{Ship: ship, Name: at.Name, Image: have, Missing: missing}
+	})
 }

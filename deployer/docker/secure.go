@@ -57,10 +57,10 @@ func badTLS(message string, err error) error {
 // tlsFault explains an error of two sides that do not trust, or do not speak,
 // one another's TLS; nil if it is none.
 func tlsFault(err error) *batuta.Error {
-	if _, alert := errors.AsType[tls.AlertError](err); alert {
+	if alert, ok := errors.AsType[*net.OpError](err); ok && alert.Op == "remote error" { // so package tls marks an alert
 		return &batuta.Error{
 			Kind: batuta.Denied, Message: "the Engine does not take this client certificate",
-			Hint: "give tls a cert and key that are signed by the CA which the Engine has as --tlscacert", Err: rootOf(err),
+			Hint: "give tls a cert and key that are signed by the CA which the Engine has as --tlscacert", Err: alert.Err,
 		}
 	}
 	if strange, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
@@ -92,15 +92,4 @@ func distrust(why error) string {
 		return fmt.Sprintf("it was valid from %s to %s: renew it, or set the clock", bad.Cert.NotBefore.UTC(), bad.Cert.NotAfter.UTC())
 	}
 	return "write the certificate of the CA that signed it as ca of tls"
-}
-
-// rootOf is the innermost cause.
-func rootOf(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
-	}
 }

@@ -40,6 +40,17 @@ func (s Ship) KillDaemon(ctx context.Context) error { return s.act(ctx, KillDaem
 // answers.
 func (s Ship) Restart(ctx context.Context) error { return s.act(ctx, Restart) }
 
+// TLSFiles are paths of PEM files: what an end of a connection shows of itself,
+// and the CA of what it takes of the other.
+type TLSFiles struct{ CA, Cert, Key string }
+
+// Secure starts the ship's daemon again so that its TCP endpoint, at the same
+// port, speaks TLS with clients that have a certificate of the CA, and with no
+// others. It is for OwnShips only, and what runs there is stopped.
+func (s Ship) Secure(ctx context.Context, with TLSFiles) error {
+	return s.lab.call(ctx, "Secure", SecureRequest{Ship: string(s.Name), Pair: with}, new(int))
+}
+
 func (s Ship) act(ctx context.Context, act Act) error {
 	return s.lab.call(ctx, "Act", ShipRequest{Ship: string(s.Name), Act: act}, new(int))
 }

@@ -27,6 +27,12 @@ type ShipRequest struct {
 	Act  Act
 }
 
+// SecureRequest asks for TLS on one ship.
+type SecureRequest struct {
+	Ship string
+	Pair TLSFiles
+}
+
 // Files of the keeper.
 const (
 	Socket = StateDir + "/keeper.sock"

@@ -24,9 +24,10 @@ const startTimeout = 2 * time.Minute
 type engine struct {
 	dir, data string // its sockets and logs; its images and containers
 	socket    string
-	tcp       string // tcp://host:port, or empty
-	netns     string // the network namespace it lives in; empty for the machine's
-	mirror    string // of docker.io, host:port
+	tcp       string       // tcp://host:port, or empty
+	netns     string       // the network namespace it lives in; empty for the machine's
+	mirror    string       // of docker.io, host:port
+	tls       lab.TLSFiles // of the tcp endpoint; zero: it is plain
 
 	containerd, dockerd *host.Process // nil for an engine that the lab found running
 	guests              []string      // images put on an engine that the lab found running
@@ -76,7 +77,10 @@ func (e *engine) startDockerd(ctx context.Context) (err error) {
 		"--data-root", filepath.Join(e.data, "docker"), "--exec-root", filepath.Join(e.dir, "docker"),
 		"--exec-opt", "native.cgroupdriver=cgroupfs", "--insecure-registry", lab.Network,
 		"--registry-mirror", "http://" + e.mirror, "-H", "unix://" + e.socket}
-	if e.tcp != "" {
+	switch {
+	case e.tls != (lab.TLSFiles{}):
+		args = append(args, "-H", e.tcp, "--tlsverify", "--tlscacert", e.tls.CA, "--tlscert", e.tls.Cert, "--tlskey", e.tls.Key)
+	case e.tcp != "":
 		args = append(args, "-H", e.tcp, "--tls=false")
 	}
 	if e.dockerd, err = e.run("dockerd", args...); err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -65,15 +64,33 @@ func (s *session) Ships(ask lab.ShipsRequest, ships *[]lab.Ship) error {
 
 // Act serves the methods of lab.Ship.
 func (s *session) Act(ask lab.ShipRequest, _ *int) error {
+	ship, err := s.owned(ask.Ship)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", ask.Act, ask.Ship, err)
+	}
+	return ship.act(s.ctx, ask.Act)
+}
+
+// Secure serves lab.Ship.Secure.
+func (s *session) Secure(ask lab.SecureRequest, _ *int) error {
+	ship, err := s.owned(ask.Ship)
+	if err != nil {
+		return fmt.Errorf("secure %s: %w", ask.Ship, err)
+	}
+	ship.engine.tls = ask.Pair
+	return ship.act(s.ctx, lab.Restart)
+}
+
+// owned finds one of the user's own ships.
+func (s *session) owned(name string) (*ship, error) {
 	s.mu.Lock()
-	own := slices.Clone(s.own)
-	s.mu.Unlock()
-	for _, ship := range own {
-		if ship.name == ask.Ship {
-			return ship.act(s.ctx, ask.Act)
+	defer s.mu.Unlock()
+	for _, ship := range s.own {
+		if ship.name == name {
+			return ship, nil
 		}
 	}
-	return fmt.Errorf("%s %s: others use it too: take a ship with OwnShips", ask.Act, ask.Ship)
+	return nil, errors.New("others use it too: take a ship with OwnShips")
 }
 
 // BuildKit serves lab.Lab.BuildKit.

@@ -1,0 +1,227 @@
+package docker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"batuta"
+	"batuta/deployer"
+	"batuta/deployer/docker"
+	"batuta/internal/lab"
+)
+
+// through is the way to a ship's socket through an SSH server.
+func through(s *lab.SSHD, at lab.Ship) string {
+	return fmt.Sprintf("ssh://%s@%s:%d%s", s.User, s.Host, s.Port, strings.TrimPrefix(at.Endpoint, "unix://"))
+}
+
+func login(s *lab.SSHD) deployer.Reach {
+	return deployer.Reach{SSH: &deployer.SSH{Key: s.Key, KnownHosts: s.KnownHosts}}
+}
+
+// tunnelled is the way to a ship's TCP endpoint through an SSH server.
+func tunnelled(s *lab.SSHD) deployer.Reach {
+	return deployer.Reach{SSH: &deployer.SSH{Host: s.Host, Port: s.Port, User: s.User, Key: s.Key, KnownHosts: s.KnownHosts}}
+}
+
+func overSSH(t *testing.T, s *lab.SSHD) *docker.Ship {
+	t.Helper()
+	at := lab.Ships(t, 1)[0]
+	return dial(t, at.Name, through(s, at), docker.Options{Reach: login(s)})
+}
+
+func TestShipThroughSSHKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	at, s := lab.Ships(t, 1)[0], lab.NewSSHD(t)
+	noForward := lab.NewSSHD(t, "AllowStreamLocalForwarding no", "MaxSessions 100")
+	for name, way := range map[string]struct {
+		endpoint string
+		reach    deployer.Reach
+	}{
+		"to its socket":                {through(s, at), login(s)},
+		"to its port":                  {at.TCP, tunnelled(s)},
+		"where sockets cannot be seen": {through(noForward, at), login(noForward)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			keepsTheContract(t, at, way.endpoint, way.reach)
+		})
+	}
+}
+
+func TestManyCallsThroughOneConnection(t *testing.T) {
+	t.Parallel()
+	s := lab.NewSSHD(t, "MaxSessions 1")
+	ship := overSSH(t, s)
+	answers := make(chan error)
+	for range 25 {
+		go func() {
+			_, err := ship.Containers(t.Context(), deployer.Scope{App: "nobody", Environment: "nowhere"})
+			answers <- err
+		}()
+	}
+	for range 25 {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := s.Logins(); n != 1 {
+		t.Errorf("%d logins", n)
+	}
+}
+
+// wrong tells unless an error is of a kind and has some words, in its text
+// and in its hint.
+func wrong(err error, kind batuta.Kind, says, hint string) error {
+	e, ok := errors.AsType[*batuta.Error](err)
+	if !ok || !errors.Is(err, kind) || !strings.Contains(err.Error(), says) || !strings.Contains(e.Hint, hint) {
+		return fmt.Errorf("%w (%+v); want %s, %q, %q", err, e, kind, says, hint)
+	}
+	return nil
+}
+
+func TestHostKeyIsNeverTakenOnTrust(t *testing.T) {
+	t.Parallel()
+	s := lab.NewSSHD(t)
+	at := lab.Ships(t, 1)[0]
+	empty := filepath.Join(t.TempDir(), "known_hosts")
+	must(t, os.WriteFile(empty, nil, 0o600))
+	reach := login(s)
+	reach.SSH.KnownHosts = empty
+	ship := dial(t, at.Name, through(s, at), docker.Options{Reach: reach})
+	_, err := ship.Facts(t.Context())
+	must(t, wrong(err, batuta.Denied, "is not known: it is ed25519 SHA256:", "add to "+empty+" the line: [127.0.0.1]"))
+
+	e, _ := errors.AsType[*batuta.Error](err)
+	_, line, _ := strings.Cut(e.Hint, "the line: ")
+	must(t, os.WriteFile(empty, []byte(line+"\n"), 0o600)) // as it says
+	_, err = ship.Facts(t.Context())
+	must(t, err)
+
+	s.Kill()
+	s.Rekey()
+	s.Start()
+	lab.Wait(t, patient, func() error {
+		_, err = ship.Facts(t.Context())
+		return wrong(err, batuta.Denied, "has changed", "replace that line")
+	})
+	if !strings.Contains(err.Error(), empty+":1 has SHA256:") {
+		t.Errorf("it does not say where: %v", err)
+	}
+}
+
+func TestKeysThatDoNotOpen(t *testing.T) {
+	t.Parallel()
+	s, other := lab.NewSSHD(t), lab.NewSSHD(t)
+	at := lab.Ships(t, 1)[0]
+	text := filepath.Join(t.TempDir(), "text")
+	must(t, os.WriteFile(text, []byte("no key"), 0o600))
+	for name, c := range map[string]struct {
+		change     func(*deployer.SSH)
+		kind       batuta.Kind
+		says, hint string
+	}{
+		"another's":      {func(s *deployer.SSH) { s.Key = other.Key }, batuta.Denied, "does not let " + s.User + " in", "authorized_keys"},
+		"missing":        {func(s *deployer.SSH) { s.Key = "/no/such/key" }, batuta.Invalid, "/no/such/key", "ssh-keygen"},
+		"no key":         {func(s *deployer.SSH) { s.Key = text }, batuta.Invalid, text, "ssh-keygen"},
+		"no known hosts": {func(s *deployer.SSH) { s.KnownHosts = "/no/such/file" }, batuta.Invalid, "/no/such/file", "ssh-keyscan"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			reach := login(s)
+			c.change(reach.SSH)
+			_, err := dial(t, at.Name, through(s, at), docker.Options{Reach: reach}).Facts(t.Context())
+			must(t, wrong(err, c.kind, c.says, c.hint))
+		})
+	}
+}
+
+func TestAgentOpens(t *testing.T) { //nolint:paralleltest // the environment is the process's
+	s := lab.NewSSHD(t)
+	at := lab.Ships(t, 1)[0]
+	t.Setenv("SSH_AUTH_SOCK", lab.Agent(t, s.Key))
+	reach := login(s)
+	reach.SSH.Key = ""
+	_, err := dial(t, at.Name, through(s, at), docker.Options{Reach: reach}).Facts(t.Context())
+	must(t, err)
+}
+
+func TestSocketThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	s := lab.NewSSHD(t)
+	for endpoint, c := range map[string]struct {
+		reach deployer.Reach
+		says  string
+		hint  string
+	}{
+		fmt.Sprintf("ssh://%s@%s:%d/no/such.sock", s.User, s.Host, s.Port): {login(s), "there is no socket /no/such.sock", "start Docker"},
+		fmt.Sprintf("tcp://127.0.0.1:%d", lab.FreePort(t, "127.0.0.1")):    {tunnelled(s), "from there: Connection refused", ""},
+	} {
+		_, err := dial(t, "node1", endpoint, docker.Options{Reach: c.reach}).Facts(t.Context())
+		must(t, wrong(err, batuta.Unavailable, "ship node1 does not answer", c.hint))
+		must(t, wrong(err, batuta.Unavailable, c.says, c.hint))
+	}
+	nobody := fmt.Sprintf("ssh://127.0.0.1:%d", lab.FreePort(t, "127.0.0.1"))
+	_, err := dial(t, "node1", nobody, docker.Options{Reach: login(s)}).Facts(t.Context())
+	must(t, wrong(err, batuta.Unavailable, "connection refused", ""))
+}
+
+func TestForwardingThatIsForbidden(t *testing.T) {
+	t.Parallel()
+	s := lab.NewSSHD(t, "AllowTcpForwarding no")
+	at := lab.Ships(t, 1)[0]
+	_, err := dial(t, at.Name, at.TCP, docker.Options{Reach: tunnelled(s)}).Facts(t.Context())
+	must(t, wrong(err, batuta.Denied, "does not forward", "AllowTcpForwarding yes"))
+}
+
+func TestKilledConnectionIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	s := lab.NewSSHD(t)
+	at := lab.Ships(t, 1)[0]
+	b := benchOver(t, at, through(s, at), login(s))
+	id := b.run(t, b.instance("echo begun; "+sleeps))
+	begun, ended := make(signals), make(chan error, 1)
+	go func() { ended <- b.Logs(t.Context(), id, -1, true, begun) }()
+	<-begun
+	s.Kill()
+	if err := <-ended; !errors.Is(err, batuta.Unavailable) {
+		t.Errorf("in mid-call: %v", err)
+	}
+	if _, err := b.Containers(t.Context(), b.scope); !errors.Is(err, batuta.Unavailable) {
+		t.Errorf("while nobody serves: %v", err)
+	}
+	s.Start()
+	b.only(t)
+}
+
+// signals tells that something is written.
+type signals chan struct{}
+
+func (s signals) Write(p []byte) (int, error) {
+	s <- struct{}{}
+	return len(p), nil
+}
+
+func TestFrozenConnectionHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	s := lab.NewSSHD(t)
+	ship := overSSH(t, s)
+	_, err := ship.Facts(t.Context())
+	must(t, err)
+	s.Freeze()
+	for range 2 {
+		soon, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		_, err = ship.Facts(soon)
+		cancel()
+		if !errors.Is(err, batuta.Unavailable) {
+			t.Errorf("got %v", err)
+		}
+	}
+	s.Thaw()
+	lab.Wait(t, patient, func() error { _, err := ship.Facts(t.Context()); return err })
+}
