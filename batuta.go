@@ -165,6 +165,7 @@ type Run struct {
 	Release     ReleaseNumber   `json:"release,omitempty"`     // what it deploys; a push knows it once it is made
 	Approved    string          `json:"approved,omitempty"`    // the hash of the plan that By said yes to
 	By          string          `json:"by,omitempty"`          // who asked for it
+	Reason      string          `json:"reason,omitempty"`      // why, if it only mends what the live release has: drift, a ship that is lost or drained
 	Created     time.Time       `json:"created"`
 	Started     time.Time       `json:"started,omitzero"`
 	Ended       time.Time       `json:"ended,omitzero"`

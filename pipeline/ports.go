@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"io"
+	"time"
 
 	"batuta"
 	"batuta/builder"
@@ -91,12 +92,62 @@ type (
 		Deployments(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName, limit int) ([]batuta.Deployment, error)
 	}
 
+	// Harbour keeps what is known of the ships.
+	Harbour interface {
+		// Ships gives the records of those that have one.
+		Ships(ctx context.Context) (map[batuta.ShipName]ShipRecord, error)
+		// MarkShip saves what a person wants of a ship, with a line in the
+		// audit trail. The same mark again changes nothing.
+		MarkShip(ctx context.Context, ship batuta.ShipName, mark Mark, by, why string) error
+		// HearShip saves since when a ship has not answered, and why; a zero
+		// time is that it does. A ship that is lost, and one that is back, are
+		// lines in the audit trail; changed tells whether this is news.
+		HearShip(ctx context.Context, ship batuta.ShipName, silent time.Time, why string) (changed bool, err error)
+	}
+
+	// Watch keeps what is seen of the environments between deployments.
+	Watch interface {
+		// Drifts lists the environments of an app, or of all if app is empty,
+		// that are not as they should be, by app and environment.
+		Drifts(ctx context.Context, app batuta.AppName) ([]Drift, error)
+		// SaveDrift saves how an environment differs; without any difference,
+		// that it does not any more. Drift that comes and drift that has gone
+		// are lines in the audit trail; changed tells whether this is news.
+		SaveDrift(ctx context.Context, d Drift) (changed bool, err error)
+		// Busy gives a run that deploys to the environment, or is queued to,
+		// or NotFound.
+		Busy(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName) (batuta.RunID, error)
+	}
+
+	// Sightings keeps where instances were when all was as it should be.
+	Sightings interface {
+		Sightings(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName) (map[batuta.ShipName][]deployer.Container, error)
+		// SaveSightings saves those of the ships that are given, and forgets
+		// none of the others.
+		SaveSightings(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName, seen map[batuta.ShipName][]deployer.Container) error
+	}
+
+	// Chronicle keeps what happened to instances.
+	Chronicle interface {
+		// Record saves events in their order, forgets the oldest of an
+		// environment that has more than keep, and notes up to when each ship
+		// has told. What is there already, by this teller or another, is not
+		// saved again.
+		Record(ctx context.Context, events []Event, keep int) error
+		// History lists what the filter chooses, newest first.
+		History(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName, f EventFilter) ([]Event, error)
+	}
+
 	// Store is all of it.
 	Store interface {
 		Inbox
 		Queue
 		Journal
 		Shelf
+		Harbour
+		Watch
+		Sightings
+		Chronicle
 		Run(ctx context.Context, id batuta.RunID) (batuta.Run, error) // with its steps, in the order they began
 	}
 )
@@ -130,6 +181,20 @@ type (
 		Apply(ctx context.Context, p deployer.Plan, log func(deployer.Event)) (deployer.Outcome, error)
 		// Show gives the containers of a state as the world sees them.
 		Show(have deployer.State) []batuta.ContainerState
+	}
+
+	// Reporter is a ship that tells about itself.
+	Reporter interface {
+		Facts(ctx context.Context) (deployer.Facts, error)
+		// Watch calls each for everything that happens to containers of ours
+		// from an instant on, until ctx ends or the ship does not answer any
+		// more.
+		Watch(ctx context.Context, since time.Time, each func(deployer.Occurrence)) error
+	}
+
+	// Notifier tells people what they should know and did not ask for.
+	Notifier interface {
+		Notify(ctx context.Context, n Notice) error
 	}
 
 	// Logs keeps what steps print.

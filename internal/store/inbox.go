@@ -43,6 +43,9 @@ func asked(r batuta.Run) batuta.Entry {
 	if r.Approved != "" {
 		detail += ", plan " + r.Approved
 	}
+	if r.Reason != "" {
+		detail += ": " + r.Reason
+	}
 	return batuta.Entry{By: r.By, Action: string(r.Kind) + " asked", App: r.App, Object: string(r.Environment), Detail: detail}
 }
 
@@ -141,11 +144,11 @@ func (t *tx) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
 	}
 	err := t.insert(ctx, &r.ID, `INSERT INTO runs (app, kind, status, lane,
 		forge, delivery, ref, before, revision, sender, message, received,
-		environment, release, approved, asked_by, created)
-		VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		environment, release, approved, asked_by, reason, created)
+		VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 		r.App, r.Kind, lane(r),
 		r.Push.Forge, r.Push.Delivery, r.Push.Ref, r.Push.Before, r.Push.Revision, r.Push.Sender, r.Push.Message, micros(r.Push.Received),
-		r.Environment, r.Release, r.Approved, r.By, micros(r.Created))
+		r.Environment, r.Release, r.Approved, r.By, r.Reason, micros(r.Created))
 	return r.ID, err
 }
 

@@ -56,6 +56,13 @@ func Test(t *testing.T, open Opener) {
 		"what people change is audited":     auditsChanges,
 		"waiters are woken by changes only": wakes,
 		"the queue agrees with its model":   agreesWithModel,
+		"ships are marked":                  marksShips,
+		"ships are lost and come back":      hearsShips,
+		"drift comes and goes":              keepsDrift,
+		"a busy environment is known":       knowsWhoIsBusy,
+		"what ran is remembered":            remembersSightings,
+		"history has each event once":       chronicles,
+		"history is bounded":                forgetsOldHistory,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,30 @@
+package pipeline
+
+import (
+	"time"
+
+	"batuta"
+)
+
+// Notice is something that people should know and did not ask for.
+type Notice struct {
+	At          time.Time              `json:"at"`
+	Kind        NoticeKind             `json:"kind"`
+	App         batuta.AppName         `json:"app,omitempty"`
+	Environment batuta.EnvironmentName `json:"environment,omitempty"`
+	Ship        batuta.ShipName        `json:"ship,omitempty"`
+	Run         batuta.RunID           `json:"run,omitempty"`
+	Text        string                 `json:"text"`
+}
+
+// NoticeKind is what a notice is about.
+type NoticeKind string
+
+// The kinds of notices.
+const (
+	DriftSeen    NoticeKind = "drift seen"
+	DriftGone    NoticeKind = "drift gone"
+	ShipLost     NoticeKind = "ship lost"
+	ShipBack     NoticeKind = "ship back"
+	RepairFailed NoticeKind = "repair failed"
+)
