@@ -74,7 +74,7 @@ func (a App) rehearse(env batuta.EnvironmentName, text []byte, r Recipe) error {
 	if e, ok := errors.AsType[*batuta.Error](err); ok {
 		return batuta.Problems{{File: EnvironmentFile(env), Line: 1, Column: 1, Message: e.Message, Hint: e.Hint}}
 	}
-	doc, _ := deployer.Parse(EnvironmentFile(env), text) // Resolve repeats its problems
+	doc := readEnvironment(EnvironmentFile(env), text)
 	madeUp := batuta.Image{Repository: a.Images, Digest: batuta.Digest("sha256:" + strings.Repeat("0", 64))}
 	in := a.input(env, grant)
 	in.Images, in.Pins = map[batuta.ImageName]batuta.Image{}, map[string]batuta.Image{}
@@ -90,7 +90,7 @@ func (a App) rehearse(env batuta.EnvironmentName, text []byte, r Recipe) error {
 
 // resolve makes a document concrete, and refuses the images of other apps: the
 // ships may pull them all.
-func (a App) resolve(doc *deployer.Document, in deployer.Input) (deployer.Spec, error) {
+func (a App) resolve(doc environment, in deployer.Input) (deployer.Spec, error) {
 	spec, err := doc.Resolve(in)
 	if err != nil {
 		return spec, err

@@ -26,7 +26,7 @@ func (j *journey) deploy(ctx context.Context, r batuta.Release, env batuta.Envir
 		if before != nil && before.Status != batuta.Applying { // the server was killed before it saved the step
 			return *before, outcome(*before)
 		}
-		plan, err := j.plan(ctx, j.app, r, env)
+		r, plan, err := j.intent(ctx, r, env)
 		if err != nil {
 			return batuta.Deployment{}, err
 		}
@@ -41,11 +41,32 @@ func (j *journey) deploy(ctx context.Context, r batuta.Release, env batuta.Envir
 			return batuta.Deployment{}, err
 		}
 		fmt.Fprint(log, plan)
-		ended, err := j.Fleet.Apply(ctx, plan, func(e deployer.Event) { fmt.Fprintln(log, e) })
+		ended, err := j.Fleet.Apply(ctx, plan, func(e deployer.Event) {
+			fmt.Fprintln(log, e)
+			j.happened(env, r.Number, e)
+		})
 		d.Status = ended.Status
 		return d, j.conclude(ctx, d, err)
 	})
 	return err
+}
+
+// intent is what the run is to deploy, and the plan of it. A run that mends is
+// about the release that is live now, which may have changed while it waited.
+func (j *journey) intent(ctx context.Context, r batuta.Release, env batuta.EnvironmentName) (batuta.Release, deployer.Plan, error) {
+	if j.run.Reason == "" {
+		plan, err := j.plan(ctx, j.app, r, env)
+		return r, plan, err
+	}
+	live, err := j.Store.Current(ctx, j.app.Name, env)
+	if err == nil {
+		r, err = j.Store.Release(ctx, j.app.Name, live.Release)
+	}
+	if err != nil {
+		return r, deployer.Plan{}, err
+	}
+	plan, err := j.mend(ctx, j.app, r, env)
+	return r, plan, err
 }
 
 // begun is the deployment that this run began before it was interrupted; nil
@@ -117,28 +138,21 @@ func (j *journey) takePlace(ctx context.Context) error {
 // plan compares what the release wants in the environment with what runs
 // there, and looks whether that can be brought about.
 func (p *Pipeline) plan(ctx context.Context, app App, r batuta.Release, env batuta.EnvironmentName) (deployer.Plan, error) {
-	have := p.Fleet.Observe(ctx, scope(app.Name, env))
-	want, err := p.want(app, r, env, have)
+	v, err := p.look(ctx, app, r, env)
 	if err != nil {
 		return deployer.Plan{}, err
 	}
-	return p.Fleet.Compare(ctx, want, have), nil
+	return p.Fleet.Compare(ctx, v.want, v.have), nil
 }
 
-// want is what the release wants in the environment.
-func (p *Pipeline) want(app App, r batuta.Release, env batuta.EnvironmentName, have deployer.State) (deployer.Spec, error) {
-	text, ok := r.Documents[env]
-	if !ok {
-		return deployer.Spec{}, &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("release %d of %s has no document for %s", r.Number, r.App, env), Hint: "its " + RecipeFile + " names " + names(r.Order) + " in promote"}
-	}
-	grant, err := app.grant(env)
+// mend is the plan of a run that brings back what the live release wants. What
+// is on ships that do not answer is none of its business.
+func (p *Pipeline) mend(ctx context.Context, app App, r batuta.Release, env batuta.EnvironmentName) (deployer.Plan, error) {
+	v, err := p.look(ctx, app, r, env)
 	if err != nil {
-		return deployer.Spec{}, err
+		return deployer.Plan{}, err
 	}
-	doc, _ := deployer.Parse(EnvironmentFile(env), []byte(text)) // Resolve repeats its problems
-	in := app.input(env, grant)
-	in.Release, in.Images, in.Pins, in.Current, in.Key = r.Number, r.Images, r.Pins, have.Containers, p.Key
-	return app.resolve(doc, in)
+	return p.Fleet.Compare(ctx, v.within(), v.have), nil
 }
 
 func changed(env batuta.EnvironmentName) error {

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"context"
+	"strings"
 	"time"
 
 	"batuta"
@@ -28,3 +30,17 @@ const (
 	ShipBack     NoticeKind = "ship back"
 	RepairFailed NoticeKind = "repair failed"
 )
+
+// notify tells people; that it cannot is told to the operator.
+func (p *Pipeline) notify(ctx context.Context, n Notice) {
+	if p.Notifier == nil {
+		return
+	}
+	n.At = time.Now()
+	if err := p.Notifier.Notify(ctx, n); err != nil && ctx.Err() == nil {
+		p.Log.Error("notify", "kind", n.Kind, "err", err)
+	}
+}
+
+// lines is a list on one line.
+func lines(all []string) string { return strings.Join(all, "; ") }

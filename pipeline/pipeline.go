@@ -12,6 +12,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -61,6 +62,7 @@ type Config struct {
 	Builder Builder
 	Pinner  Pinner
 	Fleet   Fleet
+	Ships   map[batuta.ShipName]Ship
 	Logs    Logs
 	Log     *slog.Logger
 	Dir     string // for the trees of runs in progress
@@ -68,6 +70,11 @@ type Config struct {
 	AtOnce  int    // runs worked on at the same time
 	Retries int    // further attempts of a step when something outside does not answer
 	Backoff time.Duration
+
+	Notifier   Notifier      // nil: nobody is told
+	Every      time.Duration // from one look at all environments to the next; 0: none is taken
+	Pulse      time.Duration // from one question to a ship whether it is there to the next; default 5 s
+	KeepEvents int           // of each environment's history; default 10000
 }
 
 // Pipeline works on runs. Its methods may be called at the same time.
@@ -78,13 +85,17 @@ type Pipeline struct {
 	changed chan struct{} // closed and replaced whenever a run may have become ready
 
 	places chan struct{} // holds an element for each run that is being worked on
+
+	history *recorder
+	seaway  chan struct{} // closed and replaced whenever a ship was lost, is back or was marked
 }
 
 // New makes a pipeline; Work sets it going.
 func New(c Config) *Pipeline {
+	c.Pulse, c.KeepEvents = cmp.Or(c.Pulse, 5*time.Second), cmp.Or(c.KeepEvents, 10_000)
 	return &Pipeline{
 		Config: c, cancels: map[batuta.RunID]context.CancelCauseFunc{}, changed: make(chan struct{}),
-		places: make(chan struct{}, max(c.AtOnce, 1)),
+		places: make(chan struct{}, max(c.AtOnce, 1)), history: newRecorder(), seaway: make(chan struct{}),
 	}
 }
 
@@ -122,4 +133,19 @@ func (p *Pipeline) wakeup() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.changed
+}
+
+// lookAround makes Reconcile look at all environments now.
+func (p *Pipeline) lookAround() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.seaway)
+	p.seaway = make(chan struct{})
+}
+
+// around is closed at the next lookAround.
+func (p *Pipeline) around() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seaway
 }

@@ -13,7 +13,6 @@ import (
 
 	"batuta"
 	"batuta/builder"
-	"batuta/deployer"
 	"batuta/internal/gitsource"
 )
 
@@ -148,11 +147,8 @@ func (j *journey) release(b Blueprint, images map[batuta.ImageName]batuta.Image)
 	return func(ctx context.Context, log io.Writer) (batuta.Release, error) {
 		pins := map[string]batuta.Image{}
 		for _, env := range b.Recipe.Promote {
-			doc, err := deployer.Parse(EnvironmentFile(env), []byte(b.Documents[env]))
-			if err != nil {
-				return batuta.Release{}, err
-			}
-			for _, reference := range doc.References() {
+			for _, reference := range readEnvironment(EnvironmentFile(env), []byte(b.Documents[env])).References() {
+				var err error
 				if pins[reference], err = j.Pinner.Pin(ctx, j.app.Name, reference); err != nil {
 					return batuta.Release{}, fmt.Errorf("%s: image %s: %w", EnvironmentFile(env), reference, err)
 				}

@@ -18,6 +18,25 @@ const statusAtOnce = 16
 // Status is every environment of an app, or of all apps if app is empty, in
 // the order of names and of promotion.
 func (p *Pipeline) Status(ctx context.Context, app batuta.AppName) ([]EnvironmentStatus, error) {
+	scopes, err := p.scopes(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]EnvironmentStatus, len(scopes))
+	var group errgroup.Group
+	group.SetLimit(statusAtOnce)
+	for i, s := range scopes {
+		group.Go(func() (err error) {
+			all[i], err = p.environment(ctx, p.Apps[s.App], s.Environment)
+			return err
+		})
+	}
+	return all, group.Wait()
+}
+
+// scopes is every environment of an app, or of all apps if app is empty, in
+// the order of names and of promotion.
+func (p *Pipeline) scopes(ctx context.Context, app batuta.AppName) ([]deployer.Scope, error) {
 	apps := slices.Sorted(maps.Keys(p.Apps))
 	if app != "" {
 		if _, err := p.app(app); err != nil {
@@ -25,25 +44,17 @@ func (p *Pipeline) Status(ctx context.Context, app batuta.AppName) ([]Environmen
 		}
 		apps = []batuta.AppName{app}
 	}
-	var all []EnvironmentStatus
+	var all []deployer.Scope
 	for _, name := range apps {
 		environments, err := p.environments(ctx, name)
 		if err != nil {
 			return nil, err
 		}
 		for _, env := range environments {
-			all = append(all, EnvironmentStatus{App: name, Environment: env})
+			all = append(all, scope(name, env))
 		}
 	}
-	var group errgroup.Group
-	group.SetLimit(statusAtOnce)
-	for i := range all {
-		group.Go(func() (err error) {
-			all[i], err = p.environment(ctx, p.Apps[all[i].App], all[i].Environment)
-			return err
-		})
-	}
-	return all, group.Wait()
+	return all, nil
 }
 
 // environments is those of the newest release in their order, and then those
@@ -100,9 +111,9 @@ func (p *Pipeline) environment(ctx context.Context, app App, env batuta.Environm
 // health tells whether the environment runs exactly what the release wants
 // there, and every check passes now.
 func (p *Pipeline) health(ctx context.Context, app App, r batuta.Release, env batuta.EnvironmentName, have deployer.State) (bool, string) {
-	want, err := p.want(app, r, env, have)
+	v, err := p.view(ctx, app, r, env, have)
 	if err == nil {
-		err = p.Fleet.Verify(ctx, deployer.Diff(want, have))
+		err = p.Fleet.Verify(ctx, deployer.Diff(v.want, have))
 	}
 	if err != nil {
 		return false, app.redact(err.Error())

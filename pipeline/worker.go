@@ -54,6 +54,7 @@ func (p *Pipeline) Work(ctx context.Context) {
 		})
 	}
 	runs.Wait()
+	p.flush(ctx)
 }
 
 // sweep removes the trees of runs that ended in the moment in which an earlier

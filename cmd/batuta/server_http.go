@@ -29,7 +29,7 @@ func (s *server) openHandler(context.Context, parts) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", pages)
 	mux.Handle(api.Prefix+"/", api.New(api.Config{
-		Runs: s.store, Shelf: s.store, Trail: s.store, Runner: s.pipeline, Deployer: s.pipeline, Logs: s.logs,
+		Runs: s.store, Shelf: s.store, Trail: s.store, Runner: s.pipeline, Deployer: s.pipeline, Harbour: s.pipeline, Chronicle: s.pipeline, Logs: s.logs,
 		Gate: s.gate, Apps: s.listing(), Version: version, Log: s.log, Stopping: s.stopping,
 	}))
 	mux.Handle("/webhooks/", webhooks.New(webhooks.Config{

@@ -34,7 +34,7 @@ func describe(t *testing.T, w *apitest.World) openAPI {
 func TestEveryRouteHasARule(t *testing.T) {
 	t.Parallel()
 	w := apitest.New(t, nil)
-	fill := strings.NewReplacer("{id}", "4", "{app}", "portal", "{env}", "production")
+	fill := strings.NewReplacer("{id}", "4", "{app}", "portal", "{env}", "production", "{ship}", "node1")
 	least := map[string]config.Right{}
 	for path, methods := range describe(t, w).Paths {
 		for method, op := range methods {
@@ -51,6 +51,7 @@ func TestEveryRouteHasARule(t *testing.T) {
 	want := map[string]config.Right{
 		"version": "read", "apps": "read", "status": "read", "runs": "read", "run": "read", "log": "read", "releases": "read",
 		"deployments": "read", "plan": "read", "start": "push", "rerun": "deploy", "cancel": "deploy", "deploy": "deploy", "audit": "admin",
+		"history": "read", "ships": "read", "ship": "read", "cordon": "admin", "uncordon": "admin", "drain": "admin",
 	}
 	for id, right := range least {
 		if want[id] != right {

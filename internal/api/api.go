@@ -85,11 +85,15 @@ type Config struct {
 	Trail    Trail
 	Runner   Runner
 	Deployer Deployer
-	Logs     Logs
-	Gate     *Gate
-	Apps     []App  // those of server.yml, in the order to list them
-	Version  string // of the program
-	Log      *slog.Logger
+	Harbour  Harbour
+
+	Chronicle Chronicle
+
+	Logs    Logs
+	Gate    *Gate
+	Apps    []App  // those of server.yml, in the order to list them
+	Version string // of the program
+	Log     *slog.Logger
 	// Stopping is closed when the server begins to stop: streams break off,
 	// for their readers to take up at the next server. Nil: it never is.
 	Stopping <-chan struct{}
@@ -127,6 +131,7 @@ func assemble(c Config) (*server, *http.ServeMux) {
 	s.aboutServer()
 	s.aboutRuns()
 	s.aboutEnvironments()
+	s.aboutShips()
 	return s, mux
 }
 

@@ -85,6 +85,13 @@ func TestEveryRouteAnswers(t *testing.T) {
 		{"POST", "/apps/portal/environments/production/deployments", `{"kind":"rollback"}`, 202, `"kind":"rollback"`},
 		{"GET", "/audit?app=portal", "", 200, `"action":"promotion asked"`},
 		{"GET", "/audit", "", 200, `"by":"ana"`},
+		{"GET", "/ships", "", 200, `"reason":"no answer for 1s"`},
+		{"GET", "/ships/node1", "", 200, `"instance":"web-1"`},
+		{"POST", "/ships/node1/cordon", `{"why":"new disk"}`, 200, `"mark":"cordoned","marked":"2026-03-01T12:00:00Z","by":"admin","why":"new disk"`},
+		{"POST", "/ships/node2/drain", `{}`, 202, `"stuck":[{"app":"portal"`},
+		{"POST", "/ships/node2/uncordon", `{}`, 200, `"reachable":true`},
+		{"GET", "/apps/portal/environments/production/history?kind=crashed&instance=web-1&since=2026-03-01T11:50:00Z", "", 200, `"exit_code":137`},
+		{"GET", "/apps/portal/environments/-/history?limit=1", "", 200, `"kind":"crashed"`},
 	} {
 		got := ask(t, w, "admin", c.method, c.path, c.body)
 		if got.status != c.status || !strings.Contains(got.body, c.want) {

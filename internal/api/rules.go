@@ -26,11 +26,17 @@ func rules() map[string]config.Right {
 		"releases":    config.Read,
 		"deployments": config.Read,
 		"plan":        config.Read,
+		"history":     config.Read,
+		"ships":       config.Read,
+		"ship":        config.Read,
 		"start":       config.Push,
 		"rerun":       config.Push,
 		"cancel":      config.Push,
 		"deploy":      config.Deploy,
 		"audit":       config.Admin,
+		"cordon":      config.Admin,
+		"uncordon":    config.Admin,
+		"drain":       config.Admin,
 	}
 }
 

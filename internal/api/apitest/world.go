@@ -40,6 +40,7 @@ type World struct {
 	deployments []batuta.Deployment
 	entries     []batuta.Entry
 	live        map[batuta.EnvironmentName]batuta.ReleaseNumber
+	marks       map[batuta.ShipName]pipeline.ShipRecord
 	held        bool
 	moves       int                               // of what runs, since the beginning; part of a plan's hash
 	restless    int                               // plans after which something moves
@@ -58,11 +59,11 @@ func New(t testing.TB, log *slog.Logger) *World {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	w := &World{Logs: logs, live: map[batuta.EnvironmentName]batuta.ReleaseNumber{}, sick: map[batuta.EnvironmentName]string{}}
+	w := &World{Logs: logs, live: map[batuta.EnvironmentName]batuta.ReleaseNumber{}, marks: map[batuta.ShipName]pipeline.ShipRecord{}, sick: map[batuta.EnvironmentName]string{}}
 	stopping := make(chan struct{})
 	w.Stop = sync.OnceFunc(func() { close(stopping) })
 	s := httptest.NewServer(api.New(api.Config{
-		Runs: w, Shelf: w, Trail: w, Runner: w, Deployer: w, Logs: logs, Gate: api.NewGate(people()),
+		Runs: w, Shelf: w, Trail: w, Runner: w, Deployer: w, Harbour: w, Chronicle: w, Logs: logs, Gate: api.NewGate(people()),
 		Apps: []api.App{{Name: "blog"}, {Name: "portal", Repository: "https://git.example.edu/portal.git"}}, Version: "1.2.3", Log: log, Stopping: stopping,
 	}))
 	t.Cleanup(s.Close)
