@@ -158,6 +158,7 @@ func (s *server) openPipeline(_ context.Context, p parts) (err error) {
 	}
 	s.pipeline = pipeline.New(pipeline.Config{
 		Apps: s.apps(), Store: kept, Source: s.fetcher(), Builder: s.builder, Pinner: pinner{s}, Fleet: s.fleet,
+		Ships: s.harbour(), Notifier: notifier{s.log}, Every: s.config.Reconcile.Every, KeepEvents: s.config.History.Events,
 		Logs: s.logs, Log: s.log, Dir: s.dir("runs"), Key: s.key,
 		AtOnce: s.config.Runs.AtOnce, Retries: s.config.Runs.Retries, Backoff: time.Second,
 	})
@@ -190,10 +191,12 @@ func (s *server) Run(ctx context.Context, listener net.Listener) error {
 	})
 	group.Go(func() error {
 		defer s.closeWeb(ctx, web)
-		s.reconcile(working)
+		s.takeIn(working)
 		s.pipeline.Work(working)
 		return nil
 	})
+	group.Go(func() error { s.pipeline.Watch(working); return nil })
+	group.Go(func() error { s.pipeline.Reconcile(working); return nil })
 	group.Go(func() error {
 		<-working.Done()
 		close(s.stopping)
@@ -211,9 +214,9 @@ func (s *server) closeWeb(ctx context.Context, web *http.Server) {
 	}
 }
 
-// reconcile takes in what was pushed to the embedded remote just before an
+// takeIn takes in what was pushed to the embedded remote just before an
 // earlier server was killed.
-func (s *server) reconcile(ctx context.Context) {
+func (s *server) takeIn(ctx context.Context) {
 	for name, app := range s.config.Apps {
 		if app.Repository != "" {
 			continue

@@ -12,9 +12,16 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"batuta"
 	"batuta/internal/document"
+)
+
+// Looking at the environments more often is only load, and more rarely is late.
+const (
+	leastEvery = 5 * time.Second
+	mostEvery  = time.Hour
 )
 
 // check finds what the form of the file cannot show.
@@ -49,6 +56,11 @@ func (k check) server() {
 	}
 	k.atLeast(document.Path{"runs", "at_once"}, k.c.Runs.AtOnce, 1)
 	k.atLeast(document.Path{"runs", "retries"}, k.c.Runs.Retries, 0)
+	k.atLeast(document.Path{"history", "events"}, k.c.History.Events, 1)
+	k.atLeast(document.Path{"keep", "releases"}, k.c.Keep.Releases, 1)
+	if every := k.c.Reconcile.Every; every != 0 && (every < leastEvery || every > mostEvery) {
+		k.d.Problem(document.Path{"reconcile", "every"}, fmt.Sprintf("%s is not between %s and %s", every, leastEvery, mostEvery), "write 1m, or 0 for never")
+	}
 }
 
 func (k check) registry() {
@@ -101,6 +113,9 @@ func (k check) app(name batuta.AppName, a App) {
 		if !path.IsAbs(p) || path.Clean(p) != p {
 			k.d.Problem(at.At("allow", "paths", strconv.Itoa(i)), fmt.Sprintf("%q is not an absolute directory", p), "write it from /, without .. and without a slash at its end")
 		}
+	}
+	if a.Keep != nil {
+		k.atLeast(at.At("keep", "releases"), a.Keep.Releases, 1)
 	}
 	for _, key := range slices.Sorted(maps.Keys(a.Secrets)) {
 		k.try(at.At("secrets", key), batuta.CheckName(key))

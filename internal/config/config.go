@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"batuta"
 	"batuta/internal/document"
@@ -33,6 +34,24 @@ type Config struct {
 	Apps      map[batuta.AppName]App   `yaml:"apps"`
 	People    map[string]Person        `yaml:"people"`
 	Dashboard Dashboard                `yaml:"dashboard"`
+	Reconcile Reconcile                `yaml:"reconcile"`
+	History   History                  `yaml:"history"`
+	Keep      Keep                     `yaml:"keep"`
+}
+
+// Reconcile is how often the environments are compared with their releases.
+type Reconcile struct {
+	Every time.Duration `yaml:"every"` // 5s to 1h; 0: never; default 1m
+}
+
+// History bounds what is kept of the instances' lives.
+type History struct {
+	Events int `yaml:"events"` // of each environment; default 10000
+}
+
+// Keep is what stays on the ships after a deployment, to go back to.
+type Keep struct {
+	Releases int `yaml:"releases"` // of each environment, the live one included; default 5
 }
 
 // Registry is where images are kept: the embedded registry at Address, or
@@ -77,6 +96,7 @@ type App struct {
 	Environments   map[batuta.EnvironmentName]Environment `yaml:"environments"`    // nil: any environment, on any ship
 	Allow          Allow                                  `yaml:"allow"`
 	Secrets        map[string]Secret                      `yaml:"secrets"` // what ${secret:NAME} means in its documents
+	Keep           *Keep                                  `yaml:"keep"`    // nil: the server's
 }
 
 // Credentials open a private repository, in one of three ways: a token, a
@@ -128,6 +148,10 @@ func Parse(file string, data []byte) (*Config, error) {
 		Builder: "docker",
 		Source:  Source{MaxSize: 500 * megabyte},
 		Runs:    Runs{AtOnce: 2, Retries: 3},
+
+		Reconcile: Reconcile{Every: time.Minute},
+		History:   History{Events: 10_000},
+		Keep:      Keep{Releases: 5},
 	}
 	d := document.Read(file, data, &c)
 	c.resolveSecrets(d, filepath.Dir(file))
