@@ -16,6 +16,7 @@ import (
 type Blueprint struct {
 	Recipe    Recipe                            `json:"recipe"`
 	Documents map[batuta.EnvironmentName]string `json:"documents"`
+	Warnings  batuta.Problems                   `json:"-"` // what a person should look at, and may leave
 }
 
 // EnvironmentFile is where the repository keeps an environment's document.
@@ -44,7 +45,9 @@ func (a App) blueprint(tree fs.FS) (Blueprint, error) {
 		}
 		if err == nil {
 			b.Documents[env] = string(text)
-			err = a.rehearse(env, text, b.Recipe)
+			var warnings batuta.Problems
+			warnings, err = a.rehearse(env, text, b.Recipe)
+			b.Warnings = append(b.Warnings, warnings...)
 		}
 		problems = append(problems, asProblems(err)...)
 	}
@@ -68,13 +71,14 @@ func readDocument(tree fs.FS, file string) ([]byte, error) {
 }
 
 // rehearse resolves an environment's document as it will be for a release,
-// with made-up digests for the images that are not there yet.
-func (a App) rehearse(env batuta.EnvironmentName, text []byte, r Recipe) error {
+// with made-up digests for the images that are not there yet, and gives what it
+// warns of.
+func (a App) rehearse(env batuta.EnvironmentName, text []byte, r Recipe) (batuta.Problems, error) {
 	grant, err := a.grant(env)
 	if e, ok := errors.AsType[*batuta.Error](err); ok {
-		return batuta.Problems{{File: EnvironmentFile(env), Line: 1, Column: 1, Message: e.Message, Hint: e.Hint}}
+		return nil, batuta.Problems{{File: EnvironmentFile(env), Line: 1, Column: 1, Message: e.Message, Hint: e.Hint}}
 	}
-	doc := readEnvironment(EnvironmentFile(env), text)
+	doc := ReadDocument(EnvironmentFile(env), text)
 	madeUp := batuta.Image{Repository: a.Images, Digest: batuta.Digest("sha256:" + strings.Repeat("0", 64))}
 	in := a.input(env, grant)
 	in.Images, in.Pins = map[batuta.ImageName]batuta.Image{}, map[string]batuta.Image{}
@@ -84,13 +88,13 @@ func (a App) rehearse(env batuta.EnvironmentName, text []byte, r Recipe) error {
 	for _, reference := range doc.References() {
 		in.Pins[reference] = madeUp
 	}
-	_, err = a.resolve(doc, in)
-	return err
+	spec, err := a.resolve(doc, in)
+	return spec.Warnings, err
 }
 
 // resolve makes a document concrete, and refuses the images of other apps: the
 // ships may pull them all.
-func (a App) resolve(doc environment, in deployer.Input) (deployer.Spec, error) {
+func (a App) resolve(doc Document, in deployer.Input) (deployer.Spec, error) {
 	spec, err := doc.Resolve(in)
 	if err != nil {
 		return spec, err

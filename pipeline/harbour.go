@@ -81,28 +81,28 @@ func (s *ShipStatus) ask(ctx context.Context, ship Reporter) {
 		patience = glanceShip
 	}
 	var err error
-	if s.Facts, err = facts(ctx, ship, patience); err != nil {
+	if s.Facts, err = put(ctx, patience, ship.Facts); err != nil {
 		s.Reason = err.Error()
 	}
 	s.Reachable = err == nil
 }
 
-// facts asks a ship about itself. If it does not answer, the error is
-// Unavailable and says why.
-func facts(ctx context.Context, ship Reporter, patience time.Duration) (deployer.Facts, error) {
+// put asks a ship something. If it does not answer, the error is Unavailable
+// and says why.
+func put[T any](ctx context.Context, patience time.Duration, question func(context.Context) (T, error)) (T, error) {
 	asked, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer for %s", patience))
 	defer cancel()
-	f, err := ship.Facts(asked)
+	answer, err := question(asked)
 	switch {
 	case err == nil || ctx.Err() != nil:
-		return f, err
+		return answer, err
 	case asked.Err() != nil:
 		err = &batuta.Error{Kind: batuta.Unavailable, Err: context.Cause(asked)}
 	}
 	if e, ok := errors.AsType[*batuta.Error](err); ok && e.Kind == batuta.Unavailable && e.Err != nil {
 		err = &batuta.Error{Kind: batuta.Unavailable, Err: e.Err} // that the ship does not answer is plain
 	}
-	return f, err
+	return answer, err
 }
 
 // cargo is what all environments have on the ships, by app and environment.

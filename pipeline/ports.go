@@ -186,6 +186,8 @@ type (
 	// Reporter is a ship that tells about itself.
 	Reporter interface {
 		Facts(ctx context.Context) (deployer.Facts, error)
+		// Taken is the least that can be asked, to hear whether it is there.
+		Taken(ctx context.Context) ([]deployer.Taken, error)
 		// Watch calls each for everything that happens to containers of ours
 		// from an instant on, until ctx ends or the ship does not answer any
 		// more.

@@ -76,6 +76,9 @@ func (j *journey) read(ctx context.Context, log io.Writer) (Blueprint, error) {
 	}
 	defer root.Close()
 	b, err := j.app.blueprint(root.FS())
+	for _, w := range b.Warnings {
+		fmt.Fprintln(log, "warning:", w)
+	}
 	if err != nil {
 		return b, err
 	}
@@ -147,7 +150,7 @@ func (j *journey) release(b Blueprint, images map[batuta.ImageName]batuta.Image)
 	return func(ctx context.Context, log io.Writer) (batuta.Release, error) {
 		pins := map[string]batuta.Image{}
 		for _, env := range b.Recipe.Promote {
-			for _, reference := range readEnvironment(EnvironmentFile(env), []byte(b.Documents[env])).References() {
+			for _, reference := range ReadDocument(EnvironmentFile(env), []byte(b.Documents[env])).References() {
 				var err error
 				if pins[reference], err = j.Pinner.Pin(ctx, j.app.Name, reference); err != nil {
 					return batuta.Release{}, fmt.Errorf("%s: image %s: %w", EnvironmentFile(env), reference, err)

@@ -46,7 +46,7 @@ func (p *Pipeline) view(ctx context.Context, app App, r batuta.Release, env batu
 	in := app.input(env, grant)
 	in.Release, in.Images, in.Pins, in.Key = r.Number, r.Images, r.Pins, p.Key
 	in.Ships, in.Current = marked(grant.Ships, records), v.current()
-	doc := readEnvironment(EnvironmentFile(env), []byte(text))
+	doc := ReadDocument(EnvironmentFile(env), []byte(text))
 	if v.want, err = app.resolve(doc, in); err != nil {
 		return v, err
 	}
@@ -76,7 +76,7 @@ func (v view) current() []deployer.Container {
 
 // rescue places what ran on a ship that has been silent for longer than its
 // service allows elsewhere, if there is a place for it.
-func (v *view) rescue(app App, doc environment, in deployer.Input, records map[batuta.ShipName]ShipRecord) {
+func (v *view) rescue(app App, doc Document, in deployer.Input, records map[batuta.ShipName]ShipRecord) {
 	for _, name := range slices.Sorted(maps.Keys(v.want.Services)) {
 		lost := v.lost(name, records)
 		if len(lost) == 0 {

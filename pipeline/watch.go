@@ -53,9 +53,9 @@ func (w *watched) pulse(ctx context.Context) {
 // feel asks the ship once, and once more before it counts as lost.
 func (w *watched) feel(ctx context.Context) {
 	began := time.Now()
-	_, err := facts(ctx, w.ship, askShip)
+	_, err := put(ctx, askShip, w.ship.Taken)
 	if errors.Is(err, batuta.Unavailable) && w.silent.IsZero() {
-		_, err = facts(ctx, w.ship, askShip)
+		_, err = put(ctx, askShip, w.ship.Taken)
 	}
 	gone := errors.Is(err, batuta.Unavailable)
 	if ctx.Err() != nil || gone == !w.silent.IsZero() {

@@ -13,7 +13,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"batuta"
-	"batuta/deployer"
 	"batuta/internal/config"
 	"batuta/pipeline"
 )
@@ -37,6 +36,9 @@ func (p *program) validateCommand() *cobra.Command {
 					return err
 				}
 			}
+			for _, w := range v.warnings {
+				fmt.Fprintln(p.stderr, "warning:", w)
+			}
 			for _, file := range v.valid {
 				fmt.Fprintf(p.stdout, "%s: valid\n", file)
 			}
@@ -48,6 +50,7 @@ func (p *program) validateCommand() *cobra.Command {
 // validation gathers what is wrong in several files.
 type validation struct {
 	valid    []string
+	warnings batuta.Problems // of what is valid
 	problems batuta.Problems
 }
 
@@ -105,6 +108,7 @@ func (v *validation) file(path string) error {
 	}
 	if err == nil {
 		v.valid = append(v.valid, path)
+		v.warnings = append(v.warnings, warningsOf(path, data)...)
 	}
 	return err
 }
@@ -153,8 +157,15 @@ func checkRecipe(path string, data []byte) error {
 // checkEnvironment checks an environment document, also against the images of
 // the batuta.yml beside its directory.
 func checkEnvironment(path string, data []byte) error {
-	d, _ := deployer.Parse(path, data) // Validate reports the same and more
-	return d.Validate(imagesBeside(path))
+	return pipeline.ReadDocument(path, data).Validate(imagesBeside(path))
+}
+
+// warningsOf is what a valid environment document warns of.
+func warningsOf(path string, data []byte) batuta.Problems {
+	if base := filepath.Base(path); base == pipeline.RecipeFile || base == serverFile {
+		return nil
+	}
+	return pipeline.Warnings(pipeline.ReadDocument(path, data))
 }
 
 // imagesBeside is the images that the repository of a document builds; nil if
