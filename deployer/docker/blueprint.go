@@ -3,7 +3,6 @@ package docker
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,8 +14,8 @@ import (
 	"batuta/deployer"
 )
 
-// blueprint is an instance in Docker's words, but for the networks, which join
-// and attach put into it.
+// blueprint is an instance in Docker's words, but for the environment's
+// network, which join puts into it.
 type blueprint struct {
 	identity map[string]string // the labels that no two containers share
 	platform string
@@ -54,18 +53,9 @@ func newBlueprint(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance)
 // network that somebody made, and from HostConfig in its own.
 func (b *blueprint) join(network string, i deployer.Instance) {
 	b.body.HostConfig.NetworkMode = network
-	b.attach(network, deployer.Attachment{Aliases: append([]string{string(i.Service), string(i.Name)}, i.Aliases...)})
-	own := b.body.NetworkingConfig.EndpointsConfig[network]
-	own.Links = linksOf(i.Links)
-	b.body.NetworkingConfig.EndpointsConfig[network] = own
-}
-
-// attach puts the container into one more network.
-func (b *blueprint) attach(network string, a deployer.Attachment) {
-	if b.body.NetworkingConfig.EndpointsConfig == nil {
-		b.body.NetworkingConfig.EndpointsConfig = map[string]endpoint{}
-	}
-	b.body.NetworkingConfig.EndpointsConfig[network] = endpoint{Aliases: slices.Compact(a.Aliases)}
+	b.body.NetworkingConfig.EndpointsConfig = map[string]endpoint{network: {
+		Aliases: append([]string{string(i.Service), string(i.Name)}, i.Aliases...), Links: linksOf(i.Links),
+	}}
 }
 
 func hostConfigOf(i deployer.Instance) (hostConfig, error) {

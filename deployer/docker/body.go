@@ -80,10 +80,11 @@ const hidden = "[secret]"
 
 // CreateBody is the body of the POST /containers/create that Create sends for
 // the instance, as JSON, for a person or a test to read: the variables are
-// sorted, the networks have their names instead of their ids, other instances
-// theirs, and a value with a secret in it is [secret]. Equal instances give
-// equal bytes. The error is Invalid: what Create would refuse without asking
-// the ship.
+// sorted, the environment's network has its name instead of its id, other
+// instances theirs, and a value with a secret in it is [secret]. The networks
+// of Settings.Networks are joined after that. Equal instances give equal
+// bytes. The error is Invalid: what Create would refuse without asking the
+// ship.
 func CreateBody(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) (json.RawMessage, error) {
 	i.Env = slices.Clone(i.Env)
 	for n, v := range i.Env {
@@ -98,9 +99,6 @@ func CreateBody(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) (
 	slices.SortStableFunc(b.body.Env, strings.Compare)
 	if i.NetworkMode == "" {
 		b.join(networkNames(s)[0], i)
-	}
-	for _, a := range i.Networks {
-		b.attach(a.Network, a)
 	}
 	return json.Marshal(b.body)
 }

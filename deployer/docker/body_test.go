@@ -135,10 +135,10 @@ var bodyCases = []struct {
 		map[string]string{"HostConfig/LogConfig": `{"Type":"json-file","Config":{"max-size":"10m"}}`}},
 	{"names", func(i *deployer.Instance) {
 		i.ExtraHosts, i.DNS, i.Links = []string{"db:10.0.0.9"}, []string{"10.0.0.53"}, []deployer.Link{{Instance: "db-1", Alias: "db"}}
-		i.Aliases, i.Networks = []string{"portal"}, []deployer.Attachment{{Network: "edge", Aliases: []string{"portal.edge"}}}
+		i.Aliases = []string{"portal"}
 	}, map[string]string{
 		"HostConfig/ExtraHosts": `["db:10.0.0.9"]`, "HostConfig/Dns": `["10.0.0.53"]`, "HostConfig/Links": `["db-1:db"]`,
-		"NetworkingConfig/EndpointsConfig": `{"batuta-portal-qa":{"Aliases":["web","web-1","portal"],"Links":["db-1:db"]},"edge":{"Aliases":["portal.edge"]}}`,
+		"NetworkingConfig/EndpointsConfig": `{"batuta-portal-qa":{"Aliases":["web","web-1","portal"],"Links":["db-1:db"]}}`,
 	}},
 	{"another's network", func(i *deployer.Instance) { i.NetworkMode = "container:db-1" },
 		map[string]string{"HostConfig/NetworkMode": `"container:db-1"`, "Hostname": ``, "NetworkingConfig": ``}},

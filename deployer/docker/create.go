@@ -39,12 +39,11 @@ func (s *Ship) create(ctx context.Context, scope deployer.Scope, r batuta.Releas
 	if err := s.furnish(ctx, scope, i, want); err != nil {
 		return "", err
 	}
-	rest := s.later(want)
 	id, err := s.place(ctx, scope, i, want)
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(s.connect(ctx, id, rest), s.putSecrets(ctx, id, i.Secrets)); err != nil {
+	if err := errors.Join(s.connect(ctx, id, i.Networks), s.putSecrets(ctx, id, i.Secrets)); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 		defer cancel()
 		return "", errors.Join(err, s.remove(ctx, id))

@@ -6,9 +6,9 @@ import (
 	"path"
 	"strings"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/network"
-	"github.com/docker/docker/api/types/versions"
 	"github.com/docker/docker/api/types/volume"
 
 	"batuta"
@@ -21,16 +21,11 @@ func (s *Ship) furnish(ctx context.Context, scope deployer.Scope, i deployer.Ins
 	if _, err := s.engine(ctx); err != nil {
 		return err
 	}
-	if err := s.joinNetworks(ctx, scope, i, want); err != nil {
-		return err
+	for _, a := range i.Networks {
+		if err := s.networkExists(ctx, a.Network); err != nil {
+			return err
+		}
 	}
-	if err := s.nameVolumes(ctx, scope, i.Volumes); err != nil {
-		return err
-	}
-	return s.findPeers(ctx, scope, i, want)
-}
-
-func (s *Ship) joinNetworks(ctx context.Context, scope deployer.Scope, i deployer.Instance, want *blueprint) error {
 	if i.NetworkMode == "" {
 		own, err := s.network(ctx, scope)
 		if err != nil {
@@ -38,26 +33,22 @@ func (s *Ship) joinNetworks(ctx context.Context, scope deployer.Scope, i deploye
 		}
 		want.join(own, i)
 	}
-	for _, a := range i.Networks {
-		id, err := s.existingNetwork(ctx, a.Network)
-		if err != nil {
-			return err
-		}
-		want.attach(id, a)
+	if err := s.nameVolumes(ctx, scope, i.Volumes); err != nil {
+		return err
 	}
-	return nil
+	return s.findPeers(ctx, scope, i, want)
 }
 
-// existingNetwork gives the id of a network that somebody made on the ship.
-func (s *Ship) existingNetwork(ctx context.Context, name string) (string, error) {
-	found, err := s.client.NetworkInspect(ctx, name, network.InspectOptions{})
-	if kindOf(err) == batuta.NotFound {
-		return "", &batuta.Error{
+// networkExists looks for a network that somebody made on the ship.
+func (s *Ship) networkExists(ctx context.Context, name string) error {
+	_, err := s.client.NetworkInspect(ctx, name, network.InspectOptions{})
+	if errdefs.IsNotFound(err) {
+		return &batuta.Error{
 			Kind: batuta.NotFound, Message: fmt.Sprintf("the ship has no network %s", name),
 			Hint: "make it there: docker network create " + name,
 		}
 	}
-	return found.ID, err
+	return err
 }
 
 // nameVolumes makes the named volumes that are missing, with the scope's
@@ -122,31 +113,11 @@ func (s *Ship) peer(ctx context.Context, scope deployer.Scope, name batuta.Insta
 	return best, nil
 }
 
-// severalNetworks is the API since which a container can be made in more than
-// one network.
-const severalNetworks = "1.44"
-
-// later takes out of the blueprint the networks that an older Engine joins a
-// container to only once it is there.
-func (s *Ship) later(want *blueprint) map[string]endpoint {
-	if !versions.LessThan(s.client.ClientVersion(), severalNetworks) {
-		return nil
-	}
-	rest := map[string]endpoint{}
-	for id, e := range want.body.NetworkingConfig.EndpointsConfig {
-		if id != want.body.HostConfig.NetworkMode {
-			rest[id] = e
-			delete(want.body.NetworkingConfig.EndpointsConfig, id)
-		}
-	}
-	return rest
-}
-
-// connect joins a container that does not run to networks. One that it is in
-// already is no error.
-func (s *Ship) connect(ctx context.Context, id string, to map[string]endpoint) error {
-	for name, e := range to {
-		if err := s.client.NetworkConnect(ctx, name, id, &network.EndpointSettings{Aliases: e.Aliases}); err != nil {
+// connect joins a container that does not run to further networks: Engines
+// before API 1.44 make it in one alone. To be in one already is no error.
+func (s *Ship) connect(ctx context.Context, id string, to []deployer.Attachment) error {
+	for _, a := range to {
+		if err := s.client.NetworkConnect(ctx, a.Network, id, &network.EndpointSettings{Aliases: a.Aliases}); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"batuta"
 	"batuta/deployer"
 )
 
@@ -75,6 +76,67 @@ func scopes(t *testing.T, b *bench) {
 	other.Environment += "x"
 	if all, err := b.Ship.Containers(t.Context(), other); err != nil || len(all) != 0 {
 		t.Errorf("another scope sees %v, %v", all, err)
+	}
+}
+
+func called(t *testing.T, b *bench) {
+	name := "db-" + string(b.scope.Environment)
+	asked := func(i *deployer.Instance) { i.Called = name }
+	old := b.instance("a", stubborn(), asked)
+	first := b.run(t, old)
+	if c := b.only(t); c.Name != name {
+		t.Errorf("it is called %s; want %s", c.Name, name)
+	}
+	next := b.instance("b", stubborn(), asked)
+	second := b.create(t, next)
+	if err := b.Ship.Remove(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	if again := b.create(t, next); again != second {
+		t.Errorf("the name is free, and so there are two: %s, %s", second, again)
+	}
+	if c := b.only(t); c.Name == name {
+		t.Errorf("two were called %s at a time", name)
+	}
+	third := b.create(t, old)
+	stranger := &bench{b.Fixture, deployer.Scope{App: b.scope.App, Environment: b.scope.Environment + "x"}}
+	fourth := stranger.create(t, old)
+	defer func() {
+		if err := errors.Join(b.Ship.Remove(t.Context(), fourth), b.Ship.RemoveNetwork(t.Context(), stranger.scope)); err != nil {
+			t.Error(err)
+		}
+	}()
+	if c := stranger.only(t); c.Name == name || c.ID == third {
+		t.Errorf("another environment's container is taken: %+v", c)
+	}
+}
+
+func madeAnew(t *testing.T, b *bench) {
+	i := b.instance("a", stubborn())
+	first := b.run(t, i)
+	if _, err := b.Ship.Create(t.Context(), b.scope, 8, i); !errors.Is(err, batuta.Conflict) {
+		t.Errorf("beside one that runs: %v", err)
+	}
+	if err := b.Ship.Stop(t.Context(), first, 0); err != nil {
+		t.Fatal(err)
+	}
+	if again := b.create(t, i); again == first {
+		t.Error("one that ended is taken as if it never ran")
+	}
+	if c := b.only(t); c.State != "created" {
+		t.Errorf("it is %s", c.State)
+	}
+}
+
+func byReference(t *testing.T, b *bench) {
+	i := b.instance("a", stubborn(), func(i *deployer.Instance) { i.Image, i.Reference = batuta.Image{}, i.Image.String() })
+	b.run(t, i)
+	if c := b.only(t); c.Image != i.Image || c.State != "running" {
+		t.Errorf("made of a reference: %+v", c)
+	}
+	i.Name, i.Reference = "web-2", "registry.test/none:none"
+	if id, err := b.Ship.Create(t.Context(), b.scope, 7, i); err == nil {
+		t.Errorf("created %s from an image that is not there", id)
 	}
 }
 

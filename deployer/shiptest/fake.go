@@ -7,10 +7,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -184,66 +182,6 @@ func (f *Fake) Pull(ctx context.Context, image batuta.Image) error {
 	})
 }
 
-// Prune forgets the images that are neither kept nor a container's.
-func (f *Fake) Prune(ctx context.Context, repositories []string, keep []batuta.Image) (removed []string, err error) {
-	err = f.call(ctx, Call{Method: "Prune"}, func() error {
-		for _, b := range f.boxes {
-			keep = append(slices.Clip(keep), b.Image)
-		}
-		for image := range f.images {
-			if slices.Contains(repositories, image.Repository) && !slices.Contains(keep, image) {
-				delete(f.images, image)
-				removed = append(removed, image.String())
-			}
-		}
-		slices.Sort(removed)
-		return nil
-	})
-	return removed, err
-}
-
-// Create makes a container that was not started. The image must have been
-// pulled.
-func (f *Fake) Create(ctx context.Context, s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) (id string, err error) {
-	err = f.call(ctx, Call{Method: "Create", Instance: i.Name}, func() error {
-		if !f.images[i.Image] {
-			return &batuta.Error{Kind: batuta.NotFound, Message: "no image " + i.Image.String()}
-		}
-		for _, b := range f.boxes {
-			if b.Scope != s || b.Instance != i.Name || b.Config != i.Config {
-				continue
-			}
-			if b.State != "created" {
-				return &batuta.Error{Kind: batuta.Conflict, Message: "the name " + b.Name + " is taken"}
-			}
-			id = b.ID
-			return nil
-		}
-		f.made++
-		b := f.newBox(s, r, i)
-		f.boxes[b.ID] = b
-		id = b.ID
-		b.note(deployer.Created)
-		return nil
-	})
-	return id, err
-}
-
-func (f *Fake) newBox(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) *box {
-	behave := f.Behave
-	if behave == nil {
-		behave = Known
-	}
-	return &box{
-		Container: deployer.Container{
-			ID: fmt.Sprintf("%s-%04d", f.name, f.made), Name: strings.Join([]string{string(s.App), string(s.Environment), string(i.Name), i.Config[:min(8, len(i.Config))]}, "_"),
-			Scope: s, Service: i.Service, Instance: i.Name, Ship: f.name, Release: r, Config: i.Config, Spec: i.Spec,
-			Image: i.Image, State: "created", Created: time.Now(),
-		},
-		mu: &f.mu, diary: &f.diary, of: i, behaviour: behave(i), ended: make(chan struct{}),
-	}
-}
-
 // Start starts a container that does not run.
 func (f *Fake) Start(ctx context.Context, id string) error {
 	return f.call(ctx, f.about("Start", id), func() error {
@@ -297,12 +235,16 @@ func (f *Fake) Kill(ctx context.Context, id string) error {
 func (f *Fake) Remove(ctx context.Context, id string) error {
 	return f.call(ctx, f.about("Remove", id), func() error {
 		if b := f.boxes[id]; b != nil {
-			b.end(137, false)
-			b.note(deployer.Removed)
-			delete(f.boxes, id)
+			f.remove(b)
 		}
 		return nil
 	})
+}
+
+func (f *Fake) remove(b *box) {
+	b.end(137, false)
+	b.note(deployer.Removed)
+	delete(f.boxes, b.ID)
 }
 
 // RemoveNetwork does nothing: the fake has no networks.

@@ -15,14 +15,19 @@ import (
 // Find tells which image a reference means: one that was pulled or fetched.
 func (f *Fake) Find(ctx context.Context, reference string) (id string, err error) {
 	err = f.call(ctx, Call{Method: "Find"}, func() error {
-		for image := range f.images {
-			if image.String() == reference || image.Digest == "" && image.Repository == tagged(reference) {
-				id = "sha256:" + image.String()
-			}
-		}
+		id = f.find(reference)
 		return nil
 	})
 	return id, err
+}
+
+func (f *Fake) find(reference string) (id string) {
+	for image := range f.images {
+		if image.String() == reference || image.Digest == "" && image.Repository == tagged(reference) {
+			id = "sha256:" + image.String()
+		}
+	}
+	return id
 }
 
 // tagged is a reference with the tag that it means.
