@@ -86,12 +86,16 @@ func (r *rollout) undoWave(ctx context.Context, wave []*task) (errs []error) {
 }
 
 // undoTask has the old run again before the new goes, unless they cannot run
-// side by side.
+// side by side. A new one that was ready stays if the old does not come back.
 func (r *rollout) undoTask(ctx context.Context, t *task) error {
 	if t.apart() {
 		return errors.Join(r.drop(ctx, t), r.revive(ctx, t))
 	}
-	return errors.Join(r.revive(ctx, t), r.drop(ctx, t))
+	err := r.revive(ctx, t)
+	if err != nil && t.ready {
+		return err
+	}
+	return errors.Join(err, r.drop(ctx, t))
 }
 
 // apart tells whether old and new cannot run side by side. A deployment that

@@ -1,0 +1,58 @@
+package simulate
+
+import (
+	"fmt"
+	"time"
+
+	"batuta"
+)
+
+// Kind is what goes wrong.
+type Kind string
+
+// The kinds of mishaps. The first happen to one call, the next to a ship, then
+// to the deployer, and the last are somebody's hand.
+const (
+	Silent  Kind = "the ship does not answer the call" // nothing is done
+	Refused Kind = "the ship refuses the call"         // nothing is done
+	Lost    Kind = "the ship does it, and the answer is lost"
+	Hangs   Kind = "the call hangs" // until its context ends; nothing is done
+
+	Away   Kind = "the ship is off the network" // for a time; its containers run on
+	Frozen Kind = "the ship hangs"              // the same, without an error
+	Reboot Kind = "the ship's daemon restarts"  // and its containers with it
+
+	Kill    Kind = "the deployer is killed"
+	Suspend Kind = "the deployer is suspended"
+	Cancel  Kind = "the deployment is cancelled"
+
+	HandStop   Kind = "somebody stops a container"
+	HandRemove Kind = "somebody removes a container"
+	HandAdd    Kind = "somebody starts a container of the same name" // that is none of ours
+	HandPort   Kind = "somebody takes a host port"
+)
+
+// kinds is all of them, for the generator.
+func kinds() []Kind {
+	return []Kind{Silent, Refused, Lost, Hangs, Away, Frozen, Reboot, Kill, Suspend, Cancel, HandStop, HandRemove, HandAdd, HandPort}
+}
+
+// Mishap is one thing that goes wrong in a deployment.
+type Mishap struct {
+	At   int // the deployer's call at which it does, from 1
+	Kind Kind
+	For  time.Duration   // of Away and Frozen
+	Ship batuta.ShipName // of Away, Frozen, Reboot and HandAdd
+	Pick int             // which container, of those there are
+	Host int             // of HandPort
+}
+
+func (m Mishap) String() string {
+	switch m.Kind {
+	case Away, Frozen:
+		return fmt.Sprintf("at call %d %s: %s for %s", m.At, m.Ship, m.Kind, m.For)
+	case Reboot, HandAdd, HandPort:
+		return fmt.Sprintf("at call %d on %s: %s", m.At, m.Ship, m.Kind)
+	}
+	return fmt.Sprintf("at call %d: %s", m.At, m.Kind)
+}

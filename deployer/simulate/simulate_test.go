@@ -1,0 +1,76 @@
+package simulate_test
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"batuta/deployer/simulate"
+)
+
+var (
+	seeds = flag.Int("seeds", 1000, "how many scenarios to play")
+	first = flag.Uint64("seed", 1, "the first one's seed")
+)
+
+// play plays a scenario in a bubble of its own.
+func play(t *testing.T, s simulate.Scenario) (r simulate.Record) {
+	synctest.Test(t, func(t *testing.T) { r = s.Play(t.Context()) })
+	return r
+}
+
+// TestSeeds plays scenarios and wants no promise broken in any of them. One
+// that breaks a promise is told in full:
+//
+//	go test ./deployer/simulate -run TestSeeds -seeds 1 -seed 4711
+func TestSeeds(t *testing.T) {
+	t.Parallel()
+	const groups = 8
+	for g := range groups {
+		t.Run(fmt.Sprint("group ", g), func(t *testing.T) {
+			t.Parallel()
+			for n := g; n < *seeds; n += groups {
+				seed := *first + uint64(n)
+				t.Run(fmt.Sprint(seed), func(t *testing.T) { stands(t, simulate.Make(seed)) })
+			}
+		})
+	}
+}
+
+// stands plays a scenario; if it breaks a promise, it is shrunk and told.
+func stands(t *testing.T, s simulate.Scenario) {
+	r := play(t, s)
+	if len(r.Wrong) == 0 {
+		return
+	}
+	least := simulate.Shrink(s, func(s simulate.Scenario) bool { return len(play(t, s).Wrong) > 0 })
+	r = play(t, least)
+	t.Errorf("%s\n\nin this scenario (shrunk):\n%s\nwhat happened:\n%s", strings.Join(r.Wrong, "\n"), least, strings.Join(r.Log, "\n"))
+}
+
+func TestTheSameSeedPlaysTheSameWay(t *testing.T) {
+	t.Parallel()
+	for n := range 50 {
+		s := simulate.Make(*first + uint64(n))
+		one, two := story(play(t, s)), story(play(t, s))
+		for i, line := range one {
+			if i >= len(two) || two[i] != line {
+				t.Errorf("seed %d: %s\nand then %s", s.Seed, line, strings.Join(two[min(i, len(two)):min(i+1, len(two))], ""))
+				break
+			}
+		}
+	}
+}
+
+// story is what happened, without the order of what happened at one instant,
+// and without which of several reasons was told.
+func story(r simulate.Record) []string {
+	lines := slices.DeleteFunc(r.Log, func(line string) bool {
+		return strings.Contains(line, "because: ") || strings.Contains(line, " says: ")
+	})
+	slices.Sort(lines)
+	return lines
+}

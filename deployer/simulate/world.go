@@ -1,0 +1,255 @@
+package simulate
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"batuta"
+	"batuta/deployer"
+	"batuta/deployer/shiptest"
+)
+
+// world is the ships of a scenario, and everybody who does something on them.
+type world struct {
+	scenario Scenario
+	began    time.Time
+	ships    map[batuta.ShipName]*shiptest.Fake
+	fleet    *deployer.Fleet
+
+	mu       sync.Mutex // guards what follows
+	attempts map[string]*attempt
+	calls    map[shiptest.Call]int          // how often each was made
+	lose     map[shiptest.Call]bool         // whose answer is to be lost
+	away     map[batuta.ShipName]outage     // ships that do not answer
+	seen     map[string]shiptest.Sight      // all containers, at the last look
+	asked    map[string]bool                // containers that a deployer told to end
+	excused  map[batuta.InstanceName]string // instances that something else took away, and what
+	asFound  map[string]bool                // containers of others, to be left as they are
+	previous *attempt                       // the last one that went live
+	since    []*attempt                     // those after it
+	litter   bool                           // the previous one could not remove all that it replaced
+	log      []string
+	wrong    []string
+}
+
+// outage is how and until when a ship does not answer.
+type outage struct {
+	until time.Time
+	hangs bool
+}
+
+var (
+	errKilled = errors.New("the deployer is dead")
+	errSilent = &batuta.Error{Kind: batuta.Unavailable, Message: "no route to host"}
+)
+
+func newWorld(s Scenario) *world {
+	w := &world{
+		scenario: s, began: time.Now(), ships: map[batuta.ShipName]*shiptest.Fake{}, attempts: map[string]*attempt{},
+		calls: map[shiptest.Call]int{}, lose: map[shiptest.Call]bool{}, away: map[batuta.ShipName]outage{}, seen: map[string]shiptest.Sight{},
+		asked: map[string]bool{}, excused: map[batuta.InstanceName]string{}, asFound: map[string]bool{},
+	}
+	for _, info := range s.Ships {
+		ship := shiptest.New(info.Name)
+		ship.Before, ship.After, ship.Behave = w.before, w.after, w.behave
+		w.ships[info.Name] = ship
+	}
+	w.newFleet()
+	return w
+}
+
+// newFleet is what a deployer has that has just started.
+func (w *world) newFleet() {
+	ships := map[batuta.ShipName]deployer.Ship{}
+	for name, ship := range w.ships {
+		ships[name] = ship
+	}
+	w.fleet = deployer.New(ships, deployer.Options{})
+}
+
+// behave finds how a container behaves by what it was made of.
+func (w *world) behave(i deployer.Instance) shiptest.Behaviour {
+	for _, v := range i.Env {
+		if v.Name != "VERSION" {
+			continue
+		}
+		for _, r := range w.scenario.Releases {
+			for _, s := range r.Services {
+				if s.Name == i.Service && fmt.Sprint(s.Version) == v.Value {
+					return s.Life
+				}
+			}
+		}
+	}
+	return shiptest.Behaviour{}
+}
+
+// before is on a call's way to the ship.
+func (w *world) before(c shiptest.Call) error {
+	time.Sleep(w.latency(c))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a := w.attempts[c.By]
+	switch {
+	case a == nil: // somebody's hand
+		w.look()
+		return nil
+	case a.dead:
+		return errKilled
+	}
+	var err error
+	if counts(c) {
+		w.look()
+		a.calls++
+		err = w.suffer(a, c)
+	}
+	if out, silent := w.away[c.Ship]; err == nil && silent {
+		if err = errSilent; out.hangs {
+			err = w.hang(c)
+		}
+	}
+	if counts(c) && (c.Method != "Probe" || err != nil) { // there are many probes
+		w.note("%s call %d: %s", a.who, a.calls, callText(c, err))
+	}
+	if err == nil {
+		w.judge(a, c)
+	}
+	return err
+}
+
+// after is on the answer's way back.
+func (w *world) after(c shiptest.Call) error {
+	if c.Method == "Start" { // a container may have crashed before anybody hears that it has started
+		time.Sleep(w.latency(c))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if counts(c) {
+		w.look()
+	}
+	if a := w.attempts[c.By]; a != nil && a.dead {
+		return errKilled
+	}
+	if w.lose[c] {
+		delete(w.lose, c)
+		return errSilent
+	}
+	return nil
+}
+
+// counts tells whether a call is always made: one that waits for a container
+// is not, if what it would tell is known just then.
+func counts(c shiptest.Call) bool { return c.Method != "Wait" }
+
+// latency is how long a call is on its way. No two calls arrive at the same
+// instant, so that a scenario plays out the same way every time, whatever the
+// machine's threads do.
+func (w *world) latency(c shiptest.Call) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !counts(c) {
+		return 0
+	}
+	w.calls[c]++
+	h := fnv.New64a()
+	fmt.Fprint(h, w.scenario.Seed, c.By, c.Ship, c.Method, c.Instance, c.ID, c.Image, w.calls[c])
+	return 100*time.Microsecond + time.Duration(h.Sum64()%uint64(5*time.Millisecond))
+}
+
+// hang is the fault of a call that is never answered. A pull has no time in
+// which it must be done; a ship gives up by itself when nothing comes.
+func (w *world) hang(c shiptest.Call) error {
+	if c.Method != "Pull" {
+		return shiptest.ErrHangs
+	}
+	return errSilent
+}
+
+func callText(c shiptest.Call, err error) string {
+	text := fmt.Sprintf("%s %s", c.Method, c.Ship)
+	if c.Instance != "" {
+		text += fmt.Sprintf(" %s (%s)", c.Instance, c.ID)
+	}
+	if err != nil {
+		text += ": " + err.Error()
+	}
+	return text
+}
+
+func (w *world) note(format string, args ...any) {
+	w.log = append(w.log, fmt.Sprintf("%10.4fs  ", time.Since(w.began).Seconds())+fmt.Sprintf(format, args...))
+}
+
+// violation notes that the deployer broke a promise.
+func (w *world) violation(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	w.wrong = append(w.wrong, text)
+	w.note("BROKEN: %s", text)
+}
+
+// look notes what has changed on the ships since the last look: what ended by
+// itself, and whether anything of others was touched.
+func (w *world) look() {
+	now := map[string]shiptest.Sight{}
+	for _, info := range w.scenario.Ships {
+		for _, c := range w.ships[info.Name].Look() {
+			now[c.ID] = c
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(w.seen)) {
+		was := w.seen[id]
+		is, there := now[id]
+		changed := !there || is.State != was.State || !is.Started.Equal(was.Started)
+		switch {
+		case changed && w.asFound[id]:
+			w.violation("%s on %s is none of ours, and was touched: %s, now %q", was.Name, was.Ship, was.State, is.State)
+			delete(w.asFound, id)
+		case changed && was.State == "running" && was.Scope == own() && !w.asked[id]:
+			w.excuse(was, "ended by itself")
+		case was.Serves && !is.Serves && was.Scope == own() && !w.asked[id]:
+			w.excuse(was, "serves no more")
+		}
+	}
+	w.seen = now
+}
+
+func (w *world) excuse(c shiptest.Sight, why string) {
+	if w.excused[c.Instance] == "" {
+		w.note("%s (%s) on %s %s", c.Instance, c.ID, c.Ship, why)
+	}
+	w.excused[c.Instance] = why
+}
+
+// serves tells whether a container does its work and nobody told it to end.
+func (w *world) serves(c shiptest.Sight) bool {
+	return c.Scope == own() && c.Serves && !w.asked[c.ID]
+}
+
+// serving are the instances that are served by a container, other than one.
+func (w *world) serving(other string) map[batuta.InstanceName]bool {
+	out := map[batuta.InstanceName]bool{}
+	for id, c := range w.seen {
+		if id != other && w.serves(c) {
+			out[c.Instance] = true
+		}
+	}
+	return out
+}
+
+// ours are our containers, sorted by id.
+func (w *world) ours() []shiptest.Sight {
+	var out []shiptest.Sight
+	for _, c := range w.seen {
+		if c.Scope == own() {
+			out = append(out, c)
+		}
+	}
+	slices.SortFunc(out, func(a, b shiptest.Sight) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
