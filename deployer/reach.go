@@ -7,7 +7,7 @@ import "time"
 type Reach struct {
 	TLS     *TLS          // of a tcp endpoint; nil: plain
 	SSH     *SSH          // of an ssh endpoint, or of the tunnel through which a tcp or unix endpoint is reached
-	Timeout time.Duration // of one answer; 0: the fleet's patience
+	Timeout time.Duration // of one answer that does not take its time by nature; 0: the fleet's patience
 }
 
 // TLS is the two sides' proof of who they are. The files are PEM.
@@ -18,12 +18,11 @@ type TLS struct {
 	Insecure   bool   // take any certificate
 }
 
-// SSH is a login to a ship. What is empty is left to ssh and its own
-// configuration, known hosts and agent.
+// SSH is a login to a ship.
 type SSH struct {
-	Host       string // with Port, where a tunnel ends; an ssh endpoint says so itself
-	Port       int
-	User       string
-	Key        string // file of the private key
-	KnownHosts string // file; empty: the user's own
+	Host       string // where a tunnel ends; empty: at the endpoint's host. An ssh endpoint says so itself
+	Port       int    // with Host; 0: 22
+	User       string // empty: whoever runs Batuta
+	Key        string // file of the private key; empty: the agent's and the person's own
+	KnownHosts string // file; empty: the person's own and the machine's
 }

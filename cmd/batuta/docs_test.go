@@ -72,10 +72,10 @@ func checkBlock(t *testing.T, place, first, block string) {
 
 var (
 	fromEnv  = regexp.MustCompile(`\{env: (\w+)\}`)
-	fromFile = regexp.MustCompile(`\{file: ([\w./]+)\}`)
+	fromFile = regexp.MustCompile(`\b(?:file|ca|cert|key|known_hosts): ([\w./]+)[,}]`)
 )
 
-// readServer reads a server.yml whose secrets are all there.
+// readServer reads a server.yml whose secrets and files are all there.
 func readServer(t *testing.T, block string) error {
 	t.Helper()
 	dir := t.TempDir()

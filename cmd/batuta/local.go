@@ -121,17 +121,27 @@ func (l *local) dial() error {
 		options.Runtime = runtimeImage{binary}
 	}
 	for _, s := range l.doc.Ships() {
+		options.Reach = s.Reach
 		ship, err := docker.Dial(s.Name, s.Endpoint, options)
 		if err != nil {
 			return errors.Join(err, l.close())
 		}
 		l.dialed = append(l.dialed, ship)
-		address := cmp.Or(s.Address, config.EndpointHost(s.Endpoint))
+		address := cmp.Or(s.Address, tunnelHost(s.Reach), config.EndpointHost(s.Endpoint))
 		ships[s.Name], addresses[s.Name] = ship, address
 		l.ships = append(l.ships, deployer.ShipInfo{Name: s.Name, Address: address, Labels: s.Labels})
 	}
 	l.fleet = deployer.New(ships, deployer.Options{Addresses: addresses})
 	return nil
+}
+
+// tunnelHost is where a tunnel to a ship ends; empty if there is none, or where
+// the endpoint is.
+func tunnelHost(r deployer.Reach) string {
+	if r.SSH == nil {
+		return ""
+	}
+	return r.SSH.Host
 }
 
 func (l *local) close() error {

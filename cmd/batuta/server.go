@@ -136,7 +136,7 @@ func (s *server) openShips(_ context.Context, p parts) error {
 	for name, ship := range s.config.Ships {
 		d, err := docker.Dial(name, ship.Endpoint, docker.Options{
 			Auth:    func(host string) (string, string, bool) { return s.login(host, s.robots.ship) },
-			Runtime: runtimeImage{p.binary},
+			Runtime: runtimeImage{p.binary}, Reach: reachOf(ship),
 		})
 		if err != nil {
 			return err
@@ -146,6 +146,18 @@ func (s *server) openShips(_ context.Context, p parts) error {
 	}
 	s.fleet = deployer.New(targets, deployer.Options{Addresses: addresses})
 	return nil
+}
+
+// reachOf is server.yml's word for how a ship is reached.
+func reachOf(s config.Ship) deployer.Reach {
+	var r deployer.Reach
+	if t := s.TLS; t != nil {
+		r.TLS = &deployer.TLS{CA: t.CA, Cert: t.Cert, Key: t.Key, ServerName: t.ServerName, Insecure: t.Insecure}
+	}
+	if l := s.SSH; l != nil {
+		r.SSH = &deployer.SSH{Host: l.Host, Port: l.Port, User: l.User, Key: l.Key, KnownHosts: l.KnownHosts}
+	}
+	return r
 }
 
 func (s *server) openPipeline(_ context.Context, p parts) (err error) {

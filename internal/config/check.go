@@ -84,20 +84,6 @@ func (k check) registry() {
 	}
 }
 
-func (k check) ships() {
-	if len(k.c.Ships) == 0 {
-		k.d.Problem(document.Path{"ships"}, "the server has no ships", "declare at least one: ships: {node1: {endpoint: unix:///var/run/docker.sock}}")
-	}
-	for _, name := range slices.Sorted(maps.Keys(k.c.Ships)) {
-		at, s := document.Path{"ships", string(name)}, k.c.Ships[name]
-		k.try(at, batuta.CheckName(string(name)))
-		k.endpoint(at.At("endpoint"), s.Endpoint, "unix", "tcp")
-		if strings.ContainsAny(s.Address, "/ ") {
-			k.d.Problem(at.At("address"), fmt.Sprintf("%q is not a host", s.Address), "write a host name or an IP address, without a port")
-		}
-	}
-}
-
 func (k check) app(name batuta.AppName, a App) {
 	at := document.Path{"apps", string(name)}
 	k.try(at, batuta.CheckLabel(string(name)))
@@ -239,7 +225,9 @@ func (k check) endpoint(at document.Path, endpoint string, schemes ...string) {
 	u, err := url.Parse(endpoint)
 	switch {
 	case endpoint == "":
-		k.d.Problem(at, "missing", "write unix:///var/run/docker.sock or tcp://host:2375")
+		k.d.Problem(at, "missing", "write unix:///var/run/docker.sock, tcp://host:2376 or ssh://user@host")
+	case err == nil && u.Scheme == "ssh" && slices.Contains(schemes, "ssh") && u.Hostname() == "":
+		k.d.Problem(at, fmt.Sprintf("%q has no host", endpoint), "write ssh://user@host")
 	case err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" && u.Path == "":
 		k.d.Problem(at, fmt.Sprintf("%q is not an address", endpoint), "begin it with "+strings.Join(schemes, "://, ")+"://")
 	case strings.HasSuffix(u.Scheme, "unix") && (u.Host != "" || !path.IsAbs(u.Path)):

@@ -83,9 +83,30 @@ type Runs struct {
 
 // Ship is one Docker host.
 type Ship struct {
-	Endpoint string            `yaml:"endpoint"` // unix:///path or tcp://host:port
-	Address  string            `yaml:"address"`  // host by which its published ports are reached; default: the endpoint's host, 127.0.0.1 for unix
+	Endpoint string            `yaml:"endpoint"` // unix:///path, tcp://host:port or ssh://user@host:port/path
+	Address  string            `yaml:"address"`  // host by which its published ports are reached; default: the host of ssh, or the endpoint's, 127.0.0.1 for unix
 	Labels   map[string]string `yaml:"labels"`
+	TLS      *TLS              `yaml:"tls"` // of a tcp endpoint; nil: plain
+	SSH      *SSH              `yaml:"ssh"` // of an ssh endpoint, or of a tunnel to any other
+}
+
+// TLS is how a ship and the server prove to each other who they are. The files
+// are PEM, by absolute path once the configuration is read.
+type TLS struct {
+	CA         string `yaml:"ca"`          // file; empty: the system's
+	Cert       string `yaml:"cert"`        // file; with Key
+	Key        string `yaml:"key"`         // file
+	ServerName string `yaml:"server_name"` // in the Engine's certificate; empty: the endpoint's host
+	Insecure   bool   `yaml:"insecure"`    // take any certificate
+}
+
+// SSH is the server's login to a ship. What is empty is the default of ssh.
+type SSH struct {
+	Host       string `yaml:"host"` // of a tunnel; empty: the endpoint's
+	Port       int    `yaml:"port"` // of a tunnel; 0: 22
+	User       string `yaml:"user"`
+	Key        string `yaml:"key"`         // file, by absolute path once the configuration is read
+	KnownHosts string `yaml:"known_hosts"` // file, as Key
 }
 
 // App is one repository that deploys, and what it is granted.
@@ -155,6 +176,7 @@ func Parse(file string, data []byte) (*Config, error) {
 	}
 	d := document.Read(file, data, &c)
 	c.resolveSecrets(d, filepath.Dir(file))
+	c.resolveFiles(filepath.Dir(file))
 	c.fillIn()
 	check{&c, d}.all()
 	if err := d.Err(); err != nil {
@@ -185,7 +207,7 @@ func (c *Config) fillIn() {
 		c.Registry.Address = cmp.Or(c.Registry.Address, c.reachable())
 	}
 	for name, s := range c.Ships {
-		s.Address = cmp.Or(s.Address, EndpointHost(s.Endpoint))
+		s.Address = cmp.Or(s.Address, s.tunnelHost(), EndpointHost(s.Endpoint))
 		c.Ships[name] = s
 	}
 }
@@ -221,6 +243,47 @@ func everywhere(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
 	ip := net.ParseIP(host)
 	return err == nil && (host == "" || ip != nil && ip.IsUnspecified())
+}
+
+// tunnelHost is where a tunnel to the ship ends; empty if there is none, or
+// where the endpoint is.
+func (s Ship) tunnelHost() string {
+	if s.SSH == nil {
+		return ""
+	}
+	return s.SSH.Host
+}
+
+// resolveFiles makes the paths of the ships' files absolute: they are relative
+// to the configuration's directory.
+func (c *Config) resolveFiles(dir string) {
+	if absolute, err := filepath.Abs(dir); err == nil {
+		dir = absolute
+	}
+	for _, s := range c.Ships {
+		for _, f := range s.files() {
+			if *f.path != "" && !filepath.IsAbs(*f.path) {
+				*f.path = filepath.Join(dir, *f.path)
+			}
+		}
+	}
+}
+
+// shipFile is a file that is read to reach a ship.
+type shipFile struct {
+	keys []string // where it stands below the ship
+	path *string
+}
+
+func (s Ship) files() []shipFile {
+	var all []shipFile
+	if s.TLS != nil {
+		all = append(all, shipFile{[]string{"tls", "ca"}, &s.TLS.CA}, shipFile{[]string{"tls", "cert"}, &s.TLS.Cert}, shipFile{[]string{"tls", "key"}, &s.TLS.Key})
+	}
+	if s.SSH != nil {
+		all = append(all, shipFile{[]string{"ssh", "key"}, &s.SSH.Key}, shipFile{[]string{"ssh", "known_hosts"}, &s.SSH.KnownHosts})
+	}
+	return all
 }
 
 // EndpointHost is the host that a ship's endpoint names: 127.0.0.1 for a unix

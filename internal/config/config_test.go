@@ -57,6 +57,8 @@ ships:
   node1: {endpoint: "unix:///var/run/docker.sock", labels: {role: web, rack: a}}
   node2: {endpoint: "tcp://10.0.0.12:2375", labels: {role: web}}
   node3: {endpoint: "tcp://[fd00::3]:2375", address: node3.example.edu}
+  node4: {endpoint: "ssh://deploy@node4.example.edu:2222/run/docker.sock", ssh: {key: secrets/db_password}}
+  node5: {endpoint: "tcp://127.0.0.1:2376", tls: {ca: secrets/db_password, server_name: docker}, ssh: {host: node5.example.edu}}
 apps:
   portal:
     repository: https://git.example.edu/portal.git
@@ -111,6 +113,10 @@ func TestLoadReadsTheWholeFile(t *testing.T) {
 		"unix ship":     {c.Ships["node1"].Address, "127.0.0.1"},
 		"tcp ship":      {c.Ships["node2"].Address, "10.0.0.12"},
 		"named ship":    {c.Ships["node3"].Address, "node3.example.edu"},
+		"ssh ship":      {c.Ships["node4"].Address, "node4.example.edu"},
+		"its key":       {filepath.IsAbs(c.Ships["node4"].SSH.Key), true},
+		"far ship":      {c.Ships["node5"].Address, "node5.example.edu"},
+		"its name":      {c.Ships["node5"].TLS.ServerName, "docker"},
 		"file secret":   {c.Apps["portal"].Secrets["db_password"].Reveal(), "s3cret"},
 		"env secret":    {c.Apps["portal"].WebhookSecrets[0].Reveal(), "the value of PORTAL_WEBHOOK"},
 		"literal token": {c.People["ops"].Token.Reveal(), "literal-token-of-ops"},
@@ -124,7 +130,7 @@ func TestLoadReadsTheWholeFile(t *testing.T) {
 
 func TestGrantedShips(t *testing.T) {
 	c := load(t, full)
-	all := []batuta.ShipName{"node1", "node2", "node3"}
+	all := []batuta.ShipName{"node1", "node2", "node3", "node4", "node5"}
 	for _, w := range []struct {
 		app   batuta.AppName
 		env   batuta.EnvironmentName
