@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/docker/docker/api/types/container"
 
 	"batuta"
 	"batuta/deployer"
@@ -128,5 +131,23 @@ func TestTail(t *testing.T) {
 	}
 	if lines, err = b.Tail(t.Context(), id, 0); err != nil || len(lines) != 0 {
 		t.Errorf("none: %q, %v", lines, err)
+	}
+}
+
+func TestTerminalIsReadAsItIs(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	engine := raw(t, b.at.Endpoint)
+	made, err := engine.ContainerCreate(t.Context(), &container.Config{Image: b.image.String(), Tty: true, Cmd: []string{"/bin/busybox", "echo", "ahoy"}}, nil, nil, nil, "")
+	must(t, err)
+	t.Cleanup(func() { must(t, b.Remove(context.WithoutCancel(t.Context()), made.ID)) })
+	must(t, b.Start(t.Context(), made.ID))
+	_, err = b.Wait(t.Context(), made.ID)
+	must(t, err)
+	var out strings.Builder
+	must(t, b.Logs(t.Context(), made.ID, -1, false, &out))
+	lines, err := b.Tail(t.Context(), made.ID, 5)
+	if out.String() != "ahoy\r\n" || err != nil || !slices.Equal(lines, []string{"ahoy"}) {
+		t.Errorf("it printed %q, %q, %v", out.String(), lines, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -87,6 +88,15 @@ func TestPagesThatPassAndFail(t *testing.T) {
 		{check: deployer.Check{Path: "/up", Match: "from batuta-check$"}},
 		{check: deployer.Check{Path: "/up", Match: "no such words"}, fails: "does not match no such words"},
 		{check: deployer.Check{Path: "/up", Match: "("}, fails: "missing closing )"},
+		{check: deployer.Check{Path: "/up", Method: "post", Match: "^POST "}},
+		{check: deployer.Check{Path: "/up", Headers: map[string]string{"User-Agent": "monitor"}, Match: "from monitor$"}},
+		{check: deployer.Check{Path: "/up", Headers: map[string]string{"Host": "header"}, Match: "GET header /up"}},
+		{check: deployer.Check{Path: "/up", Host: "host", Headers: map[string]string{"Host": "header"}, Match: "GET host /up"}},
+		{check: deployer.Check{Path: "/broken", Exactly: 503}},
+		{check: deployer.Check{Path: "/moved", Exactly: 302}},
+		{check: deployer.Check{Path: "/moved", Exactly: 200}, fails: "302 Found"},
+		{check: deployer.Check{Path: "/up", Scheme: "https"}, fails: "HTTP response to HTTPS client"},
+		{check: deployer.Check{Path: "/up", Method: "no method"}, fails: "invalid method"},
 		{check: deployer.Check{Path: "/moved"}},
 		{check: deployer.Check{Path: "/broken"}, fails: "503 Service Unavailable"},
 		{check: deployer.Check{Path: "/long", Match: "the end"}, fails: "does not match"},
@@ -95,6 +105,32 @@ func TestPagesThatPassAndFail(t *testing.T) {
 		p.ask(t, n, site.Listener.Addr().String(), test.check)
 		id, why := p.answer(t)
 		if id != n || (why == "") != (test.fails == "") || !strings.Contains(why, test.fails) {
+			t.Errorf("%+v: %q; want %q", test.check, why, test.fails)
+		}
+	}
+}
+
+func TestPagesOverTLS(t *testing.T) {
+	t.Parallel()
+	site := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "%s by %s", r.Host, r.TLS.ServerName)
+	}))
+	site.Config.ErrorLog = log.New(io.Discard, "", 0) // clients hang up, as they should
+	site.StartTLS()
+	t.Cleanup(site.Close)
+	p := serveProbes(t)
+	for n, test := range []struct {
+		check deployer.Check
+		fails string
+	}{
+		{check: deployer.Check{Insecure: true}},
+		{check: deployer.Check{Insecure: true, Host: "portal.example.edu:8443", Match: "^portal.example.edu:8443 by portal.example.edu$"}},
+		{check: deployer.Check{Host: "portal.example.edu"}, fails: "certificate"},
+		{check: deployer.Check{}, fails: "certificate"},
+	} {
+		test.check.Type, test.check.Scheme, test.check.Timeout = deployer.CheckHTTP, "https", patient
+		p.ask(t, n, site.Listener.Addr().String(), test.check)
+		if _, why := p.answer(t); (why == "") != (test.fails == "") || !strings.Contains(why, test.fails) {
 			t.Errorf("%+v: %q; want %q", test.check, why, test.fails)
 		}
 	}
