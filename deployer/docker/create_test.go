@@ -126,6 +126,28 @@ func TestForeignContainerIsLeftAlone(t *testing.T) {
 	}
 }
 
+func TestForeignContainerKeepsTheNameThatIsAskedFor(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	engine := raw(t, b.at.Endpoint)
+	i := b.instance(sleeps, func(i *deployer.Instance) { i.Called = "portal-" + string(b.scope.Environment) })
+	foreign, err := engine.ContainerCreate(t.Context(), &container.Config{Image: b.image.String()}, nil, nil, nil, i.Called)
+	must(t, err)
+	t.Cleanup(func() {
+		must(t, engine.ContainerRemove(context.WithoutCancel(t.Context()), foreign.ID, container.RemoveOptions{}))
+	})
+	id := b.create(t, i)
+	if c := b.only(t); c.ID != id || c.Name != fmt.Sprintf("docker-%s-web-1-%s", b.scope.Environment, i.Config[:8]) {
+		t.Errorf("it is called %s", c.Name)
+	}
+	if again := b.create(t, i); again != id {
+		t.Errorf("one that never ran is not taken: %s, %s", id, again)
+	}
+	if found, err := engine.ContainerInspect(t.Context(), i.Called); err != nil || found.ID != foreign.ID {
+		t.Errorf("the other was touched: %v", err)
+	}
+}
+
 func TestScopesWhoseNamesAreAlikeStayApart(t *testing.T) {
 	t.Parallel()
 	one, two := newBench(t), newBench(t)
