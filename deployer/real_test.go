@@ -53,10 +53,13 @@ func newDock(t *testing.T, ships int) *dock {
 }
 
 // busybox is the lab's image, by digest.
-func busybox(t *testing.T) batuta.Image {
+func busybox(t *testing.T) batuta.Image { return pinned(t, lab.Busybox, "latest") }
+
+// pinned is an image of the lab's registry, by digest.
+func pinned(t *testing.T, base lab.Base, tag string) batuta.Image {
 	t.Helper()
-	registry := lab.Bases(t, lab.Busybox)
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodHead, "http://"+registry.Bridge+"/v2/library/busybox/manifests/latest", nil)
+	registry := lab.Bases(t, base)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodHead, fmt.Sprintf("http://%s/v2/library/%s/manifests/%s", registry.Bridge, base, tag), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +69,7 @@ func busybox(t *testing.T) batuta.Image {
 		t.Fatal(err)
 	}
 	_ = resp.Body.Close()
-	return batuta.Image{Repository: registry.Bridge + "/library/busybox", Digest: batuta.Digest(resp.Header.Get("Docker-Content-Digest"))}
+	return batuta.Image{Repository: registry.Bridge + "/library/" + string(base), Digest: batuta.Digest(resp.Header.Get("Docker-Content-Digest"))}
 }
 
 // deploy runs a script of busybox's shell as the only service.
