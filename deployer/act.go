@@ -26,13 +26,53 @@ func (f *Fleet) act(ctx context.Context, extra time.Duration, do func(context.Co
 	return err
 }
 
-// stop ends a container as its own specification says.
+// stop ends a container as its own specification says, with what has to pass
+// before and after.
 func (f *Fleet) stop(ctx context.Context, c Container) error {
+	spec, _ := recall(c)
+	ship := f.ships[c.Ship]
+	if c.running() {
+		if err := f.lifecycle(ctx, ship, c.ID, spec.variables(), spec.Lifecycle.PreStop); err != nil {
+			return fmt.Errorf("before its stop: %w", err)
+		}
+	}
+	if err := f.halt(ctx, c); err != nil {
+		return err
+	}
+	return f.stopped(ctx, c, spec)
+}
+
+// halt ends a container without further ado.
+func (f *Fleet) halt(ctx context.Context, c Container) error {
 	timeout := defaultStopTimeout
 	if spec, known := recall(c); known {
 		timeout = spec.StopTimeout
 	}
 	return f.act(ctx, timeout, func(ctx context.Context) error { return f.ships[c.Ship].Stop(ctx, c.ID, timeout) })
+}
+
+// kill ends a container at once.
+func (f *Fleet) kill(ctx context.Context, c Container) error {
+	spec, _ := recall(c)
+	if err := f.act(ctx, 0, func(ctx context.Context) error { return f.ships[c.Ship].Kill(ctx, c.ID) }); err != nil {
+		return err
+	}
+	return f.stopped(ctx, c, spec)
+}
+
+// stopped waits for what has to pass once a container has stopped.
+func (f *Fleet) stopped(ctx context.Context, c Container, spec fingerprint) error {
+	if err := f.lifecycle(ctx, f.ships[c.Ship], c.ID, spec.variables(), spec.Lifecycle.Stopped); err != nil {
+		return fmt.Errorf("after its stop: %w", err)
+	}
+	return nil
+}
+
+// lifecycle waits until all checks of one stage of a container's life have
+// passed. Before its creation it has no id, and only checks that run here, or
+// ask outside, can pass. Env is what local commands get of its variables.
+func (f *Fleet) lifecycle(ctx context.Context, ship Ship, id string, env []Variable, checks []Check) error {
+	return awaited{ship: ship, id: id, checks: checks, env: env}.pass(ctx)
 }
 
 func (f *Fleet) remove(ctx context.Context, c Container) error {

@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type awaited struct {
 	ship    Ship
 	id      string
 	checks  []Check
+	env     []Variable    // what checks that run here get of its variables
 	settle  time.Duration // it must still run after this long
 	secrets []string      // never to be shown
 }
@@ -78,7 +80,10 @@ func (a awaited) pass(ctx context.Context) error {
 
 // poll makes attempts at a check until one passes.
 func (a awaited) poll(ctx context.Context, c Check) error {
-	deadline, cancel := context.WithTimeout(ctx, c.MaxWait)
+	if c.Type == CheckSleep {
+		return sleep(ctx, c.Wait)
+	}
+	deadline, cancel := context.WithTimeout(ctx, cmp.Or(c.MaxWait, defaultMaxWait))
 	defer cancel()
 	var last error
 	pause := firstPoll
@@ -108,10 +113,24 @@ func (a awaited) poll(ctx context.Context, c Check) error {
 	}
 }
 
+// probe makes one attempt at a check: in the container, or here if the check
+// says so. A sleep has nothing to attempt.
 func (a awaited) probe(ctx context.Context, c Check) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("no answer within %s", c.Timeout))
+	if c.Type == CheckSleep {
+		return nil
+	}
+	timeout := cmp.Or(c.Timeout, c.MaxWait, defaultTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer within %s", timeout))
 	defer cancel()
-	err := a.ship.Probe(ctx, a.id, c)
+	var err error
+	switch {
+	case c.Type == CheckLocal:
+		err = a.command(ctx, c)
+	case c.Outside != "":
+		err = outside(ctx, c)
+	default:
+		err = a.ship.Probe(ctx, a.id, c)
+	}
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return context.Cause(ctx)
 	}
@@ -134,13 +153,17 @@ func (a awaited) withTail(ctx context.Context, cause error) error {
 	case len(lines) == 0:
 		lines = []string{"(nothing)"}
 	}
-	text := "\n  " + strings.Join(lines, "\n  ")
+	return &batuta.Error{Kind: batuta.Unhealthy, Message: cause.Error() + "\nthe last it printed:" + a.blank("\n  "+strings.Join(lines, "\n  "))}
+}
+
+// blank hides the secrets in a text.
+func (a awaited) blank(text string) string {
 	for _, s := range a.secrets {
 		if len(s) > 2 { // shorter ones would blacken the text and hide nothing
 			text = strings.ReplaceAll(text, s, "***")
 		}
 	}
-	return &batuta.Error{Kind: batuta.Unhealthy, Message: cause.Error() + "\nthe last it printed:" + text}
+	return text
 }
 
 // String is the end for a person: exited 1.

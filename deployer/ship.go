@@ -130,6 +130,7 @@ type Container struct {
 	Config   string
 	Spec     string // the label batuta.spec: Instance.Spec of when it was created; empty if it has none
 	Image    batuta.Image
+	ImageID  string // Docker's own, as Find tells it
 	State    string // Docker's: created, running, restarting, exited, dead
 	ExitCode int
 	Restarts int // how often Docker restarted it by itself since it was started

@@ -1,6 +1,7 @@
 package shiptest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -57,7 +58,7 @@ func (f *Fake) newBox(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Insta
 		Container: deployer.Container{
 			ID: fmt.Sprintf("%s-%04d", f.name, f.made), Name: f.nameFor(s, i),
 			Scope: s, Service: i.Service, Instance: i.Name, Ship: f.name, Release: r, Config: i.Config, Spec: i.Spec,
-			Image: i.Image, State: "created", Created: time.Now(),
+			Image: i.Image, ImageID: f.find(cmp.Or(i.Reference, i.Image.String())), State: "created", Created: time.Now(),
 		},
 		mu: &f.mu, diary: &f.diary, of: i, behaviour: behave(i), ended: make(chan struct{}),
 	}

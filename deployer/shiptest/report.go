@@ -21,13 +21,21 @@ func (f *Fake) Find(ctx context.Context, reference string) (id string, err error
 	return id, err
 }
 
-func (f *Fake) find(reference string) (id string) {
+func (f *Fake) find(reference string) string {
 	for image := range f.images {
 		if image.String() == reference || image.Digest == "" && image.Repository == tagged(reference) {
-			id = "sha256:" + image.String()
+			return fmt.Sprintf("sha256:%s#%d", image, f.pulled[tagged(reference)])
 		}
 	}
-	return id
+	return ""
+}
+
+// Rebuilt puts another image behind a reference in its registry. The ship has
+// the one before until it fetches it.
+func (f *Fake) Rebuilt(reference string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.builds[tagged(reference)]++
 }
 
 // tagged is a reference with the tag that it means.
@@ -46,6 +54,7 @@ func (f *Fake) Fetch(ctx context.Context, reference string, _ *deployer.Login, p
 	}
 	err := f.call(ctx, Call{Method: "Fetch", Image: image}, func() error {
 		f.images[image] = true
+		f.pulled[tagged(reference)] = f.builds[tagged(reference)]
 		return nil
 	})
 	if err == nil && progress != nil {
