@@ -19,6 +19,21 @@ type EnvironmentStatus struct {
 	Reason      string                  `json:"reason,omitempty"` // why it is not healthy
 	Containers  []batuta.ContainerState `json:"containers,omitempty"`
 	Unreachable []batuta.ShipName       `json:"unreachable,omitempty"`
+	Instances   []InstanceStatus        `json:"instances,omitempty"` // what the release wants, in the order of starting, and what else is there
+	Drift       *Drift                  `json:"drift,omitempty"`     // as it was seen last; nil: none
+}
+
+// InstanceStatus is one instance as its live release wants it.
+type InstanceStatus struct {
+	Service  batuta.ServiceName   `json:"service"`
+	Instance batuta.InstanceName  `json:"instance"`
+	Ship     batuta.ShipName      `json:"ship"`
+	Ready    bool                 `json:"ready"`             // it runs as wanted, and its checks pass now
+	Reason   string               `json:"reason,omitempty"`  // why it is not ready
+	Unknown  bool                 `json:"unknown,omitempty"` // its ship does not answer
+	Extra    bool                 `json:"extra,omitempty"`   // it is there and not wanted
+	Release  batuta.ReleaseNumber `json:"release,omitempty"` // that runs
+	Started  time.Time            `json:"started,omitzero"`
 }
 
 // Order is a person's wish to have a release in an environment.

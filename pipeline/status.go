@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -14,6 +15,10 @@ import (
 
 // statusAtOnce bounds how many environments are asked at the same time.
 const statusAtOnce = 16
+
+// checksAtOnce bounds how many instances of one environment are looked at, at
+// the same time.
+const checksAtOnce = 64
 
 // Status is every environment of an app, or of all apps if app is empty, in
 // the order of names and of promotion.
@@ -104,19 +109,76 @@ func (p *Pipeline) environment(ctx context.Context, app App, env batuta.Environm
 		return s, err
 	}
 	s.Release, s.Revision, s.Since = live.Release, release.Revision, live.Ended
-	s.Healthy, s.Reason = p.health(ctx, app, release, env, have)
+	if s.Drift, err = p.drift(ctx, app.Name, env); err != nil {
+		return s, err
+	}
+	p.health(ctx, app, release, have, &s)
 	return s, nil
 }
 
+// drift is how the environment differed when it was looked at last; nil if it
+// did not.
+func (p *Pipeline) drift(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName) (*Drift, error) {
+	all, err := p.Store.Drifts(ctx, app)
+	i := slices.IndexFunc(all, func(d Drift) bool { return d.Environment == env })
+	if err != nil || i < 0 {
+		return nil, err
+	}
+	return &all[i], nil
+}
+
 // health tells whether the environment runs exactly what the release wants
-// there, and every check passes now.
-func (p *Pipeline) health(ctx context.Context, app App, r batuta.Release, env batuta.EnvironmentName, have deployer.State) (bool, string) {
-	v, err := p.view(ctx, app, r, env, have)
+// there, and every check passes now; and the same of each instance.
+func (p *Pipeline) health(ctx context.Context, app App, r batuta.Release, have deployer.State, s *EnvironmentStatus) {
+	v, err := p.view(ctx, app, r, s.Environment, have)
 	if err == nil {
-		err = p.Fleet.Verify(ctx, deployer.Diff(v.want, have))
+		plan := deployer.Diff(v.want, have)
+		s.Instances, err = p.instances(ctx, app, v, plan)
+		if !plan.Empty() {
+			err = p.Fleet.Verify(ctx, plan)
+		}
 	}
-	if err != nil {
-		return false, app.redact(err.Error())
+	if s.Healthy = err == nil; err != nil {
+		s.Reason = app.redact(err.Error())
 	}
-	return true, ""
+}
+
+// instances is how each instance is, and why the first that is not ready is
+// not.
+func (p *Pipeline) instances(ctx context.Context, app App, v view, plan deployer.Plan) ([]InstanceStatus, error) {
+	all := make([]InstanceStatus, len(plan.Changes))
+	errs := make([]error, len(plan.Changes))
+	var group errgroup.Group
+	group.SetLimit(checksAtOnce)
+	for i, c := range plan.Changes {
+		group.Go(func() error {
+			one := plan
+			one.Changes, one.Unreachable, one.Clashes = []deployer.Change{c}, nil, nil
+			all[i] = v.status(c)
+			if errs[i] = p.Fleet.Verify(ctx, one); errs[i] != nil {
+				all[i].Ready, all[i].Reason = false, app.redact(errs[i].Error())
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // none gives an error
+	for _, u := range plan.Unreachable {
+		for _, i := range v.want.Instances {
+			if i.Ship == u.Ship {
+				all = append(all, InstanceStatus{Service: i.Service, Instance: i.Name, Ship: i.Ship, Unknown: true, Reason: "the ship does not answer: " + u.Why})
+			}
+		}
+	}
+	return all, cmp.Or(errs...)
+}
+
+// status is what a change tells of the instance as it is.
+func (v view) status(c deployer.Change) InstanceStatus {
+	s := InstanceStatus{Service: c.Service, Instance: c.Instance, Ship: c.Ship, Ready: true, Extra: c.Action == deployer.Stop}
+	for _, id := range append([]string{c.Container}, c.Old...) {
+		if k := v.container(id); k.State == "running" && s.Started.IsZero() {
+			s.Release, s.Started = k.Release, k.Started
+		}
+	}
+	return s
 }

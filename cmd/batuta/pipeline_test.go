@@ -44,6 +44,7 @@ type world struct {
 	dir    string
 	ships  map[batuta.ShipName]*shiptest.Fake
 	atOnce int
+	every  time.Duration // between two looks at all environments
 
 	mu      sync.Mutex
 	files   map[string]string // of every revision
@@ -51,6 +52,8 @@ type world struct {
 	builds  []batuta.Revision
 	onFetch func(context.Context) error
 	onBuild func(context.Context, builder.Request) error
+	notices []pipeline.Notice
+	down    map[batuta.ShipName]bool // ships that do not answer
 }
 
 const (
@@ -75,11 +78,12 @@ services:
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{dir: t.TempDir(), atOnce: 4, ships: map[batuta.ShipName]*shiptest.Fake{}, files: map[string]string{
+	w := &world{dir: t.TempDir(), atOnce: 4, down: map[batuta.ShipName]bool{}, ships: map[batuta.ShipName]*shiptest.Fake{}, files: map[string]string{
 		"batuta.yml": recipe, "environments/qa.yml": qaDocument, "environments/production.yml": productionDocument,
 	}}
 	for _, name := range []batuta.ShipName{"a", "b", "c"} {
 		w.ships[name] = shiptest.New(name)
+		w.ships[name].Before = w.answers
 	}
 	return w
 }
@@ -130,6 +134,14 @@ func (w *world) Pin(_ context.Context, _ batuta.AppName, reference string) (batu
 	return batuta.Image{}, &batuta.Error{Kind: batuta.NotFound, Message: "no image " + reference}
 }
 
+// Notify takes note.
+func (w *world) Notify(_ context.Context, n pipeline.Notice) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.notices = append(w.notices, n)
+	return nil
+}
+
 // edit replaces a text in a file of the repository.
 func (w *world) edit(file, from, to string) {
 	w.mu.Lock()
@@ -161,9 +173,9 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 	if err != nil {
 		t.Fatal(err)
 	}
-	ships, infos := map[batuta.ShipName]deployer.Ship{}, map[string][]deployer.ShipInfo{}
+	ships, infos, harbour := map[batuta.ShipName]deployer.Ship{}, map[string][]deployer.ShipInfo{}, map[batuta.ShipName]pipeline.Ship{}
 	for name, ship := range w.ships {
-		ships[name] = ship
+		ships[name], harbour[name] = ship, pipeline.Ship{Address: string(name) + ".example.edu", Reporter: ship}
 		role := map[batuta.ShipName]string{"a": "qa"}[name]
 		if role == "" {
 			role = "production"
@@ -184,6 +196,7 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 		Store: kept, Source: w, Builder: w, Pinner: w, Fleet: deployer.New(ships, deployer.Options{Settle: time.Millisecond, SettleBlindly: time.Millisecond}),
 		Logs: logs, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Dir: filepath.Join(w.dir, "runs"), Key: []byte("key"),
 		AtOnce: w.atOnce, Retries: 2, Backoff: time.Millisecond,
+		Ships: harbour, Notifier: w, Every: w.every, Pulse: 10 * time.Millisecond,
 	})
 	return &works{p, db, logs, w}
 }
