@@ -17,6 +17,8 @@ func (p *program) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "status [APP]",
 		Short:             "Show what each environment is meant to run, and what it runs",
+		Long: "Without APP: services by ships. A cell is how many instances are ready, the release that runs, and for\n" +
+			"how long the youngest of them has: 2 ✓ r12 3d. With APP: its environments and containers.",
 		Args:              arguments(0, 1),
 		ValidArgsFunction: p.completeApp,
 	}
@@ -31,9 +33,13 @@ func (p *program) statusCommand() *cobra.Command {
 			return err
 		}
 		return show(p, f, all, func(all []pipeline.EnvironmentStatus) error {
-			if err := p.printStatus(all); err != nil || len(args) == 0 {
+			if len(args) == 0 {
+				return p.printMatrix(all)
+			}
+			if err := p.printStatus(all); err != nil {
 				return err
 			}
+			p.printTroubles(drifting(all))
 			fmt.Fprintln(p.stdout)
 			return p.printContainers(all)
 		})
@@ -41,6 +47,18 @@ func (p *program) statusCommand() *cobra.Command {
 	return p.orLocal(cmd, func(ctx context.Context, l *local) error {
 		return show(p, f, l.status(ctx), p.printContainers)
 	})
+}
+
+// drifting is the environments that drifted, without what printStatus tells.
+func drifting(all []pipeline.EnvironmentStatus) []pipeline.EnvironmentStatus {
+	var some []pipeline.EnvironmentStatus
+	for _, s := range all {
+		if s.Drift != nil {
+			s.Reason = ""
+			some = append(some, s)
+		}
+	}
+	return some
 }
 
 // printStatus is one line for each environment.

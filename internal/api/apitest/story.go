@@ -115,11 +115,26 @@ func (w *World) Status(_ context.Context, app batuta.AppName) ([]pipeline.Enviro
 	for _, env := range []batuta.EnvironmentName{"qa", "production"} {
 		r := w.releases[w.live[env]-1]
 		all = append(all, pipeline.EnvironmentStatus{
-			App: "portal", Environment: env, Release: r.Number, Revision: r.Revision, Since: Now.Add(-3 * time.Hour),
+			App: "portal", Environment: env, Instances: w.instances(env, r), Release: r.Number, Revision: r.Revision, Since: Now.Add(-3 * time.Hour),
 			Healthy: w.sick[env] == "", Reason: w.sick[env], Containers: w.containers(env, r),
 		})
 	}
 	return all, nil
+}
+
+// instances is what the release wants in the environment: it is all there, and
+// in a sick one web-1 is not ready.
+func (w *World) instances(env batuta.EnvironmentName, r batuta.Release) []pipeline.InstanceStatus {
+	var all []pipeline.InstanceStatus
+	for _, c := range w.containers(env, r) {
+		ready := w.sick[env] == "" || c.Instance != "web-1"
+		i := pipeline.InstanceStatus{Service: c.Service, Instance: c.Instance, Ship: c.Ship, Ready: ready, Release: c.Release, Started: c.Started}
+		if !ready {
+			i.Reason = w.sick[env]
+		}
+		all = append(all, i)
+	}
+	return all
 }
 
 func (w *World) containers(env batuta.EnvironmentName, r batuta.Release) []batuta.ContainerState {
