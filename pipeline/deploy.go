@@ -142,6 +142,9 @@ func (p *Pipeline) plan(ctx context.Context, app App, r batuta.Release, env batu
 	if err != nil {
 		return deployer.Plan{}, err
 	}
+	if err := p.keep(ctx, app, &v.want, r); err != nil {
+		return deployer.Plan{}, err
+	}
 	return p.Fleet.Compare(ctx, v.want, v.have), nil
 }
 
@@ -150,6 +153,9 @@ func (p *Pipeline) plan(ctx context.Context, app App, r batuta.Release, env batu
 func (p *Pipeline) mend(ctx context.Context, app App, r batuta.Release, env batuta.EnvironmentName) (deployer.Plan, error) {
 	v, err := p.look(ctx, app, r, env)
 	if err != nil {
+		return deployer.Plan{}, err
+	}
+	if err := p.keep(ctx, app, &v.want, r); err != nil {
 		return deployer.Plan{}, err
 	}
 	return p.Fleet.Compare(ctx, v.within(), v.have), nil

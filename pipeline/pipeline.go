@@ -35,6 +35,7 @@ type App struct {
 	Registry   string                           // the host of the server's own registry, where other apps' images are, too; empty: an outside one is used
 	Login      func(host string) builder.Login  // what the app's builds tell a registry; may be nil
 	Secrets    map[string]string
+	Keep       int // releases of each environment whose images stay on the ships; at least 1
 }
 
 // Grant is what an environment may use of the server's ships.

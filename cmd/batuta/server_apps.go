@@ -22,7 +22,10 @@ func (s *server) apps() map[batuta.AppName]pipeline.App {
 	for name, a := range s.config.Apps {
 		app := pipeline.App{
 			Name: name, Repository: s.repository(name, a), Images: s.images(name), Registry: s.config.Registry.Address, Login: s.buildLogin(name),
-			Grants: map[batuta.EnvironmentName]pipeline.Grant{}, Secrets: map[string]string{},
+			Grants: map[batuta.EnvironmentName]pipeline.Grant{}, Secrets: map[string]string{}, Keep: s.config.Keep.Releases,
+		}
+		if a.Keep != nil {
+			app.Keep = a.Keep.Releases
 		}
 		for id, value := range a.Secrets {
 			app.Secrets[id] = value.Reveal()
