@@ -15,9 +15,13 @@ import (
 // mark stays until somebody uncordons the ship.
 func (p *Pipeline) Drain(ctx context.Context, name batuta.ShipName, by, why string) (Drain, error) {
 	d := Drain{Ship: name}
-	if err := p.MarkShip(ctx, name, Draining, by, why); err != nil {
+	if err := p.knowsShip(name); err != nil {
 		return d, err
 	}
+	if err := p.Store.MarkShip(ctx, name, Draining, by, why); err != nil {
+		return d, err
+	}
+	defer p.lookAround() // at what the runs below do not bring about
 	scopes, err := p.scopes(ctx, "")
 	if err != nil {
 		return d, err

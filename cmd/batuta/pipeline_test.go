@@ -54,6 +54,7 @@ type world struct {
 	onBuild func(context.Context, builder.Request) error
 	notices []pipeline.Notice
 	down    map[batuta.ShipName]bool // ships that do not answer
+	sick    bool                     // what is started exits
 }
 
 const (

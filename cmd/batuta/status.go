@@ -15,8 +15,8 @@ import (
 
 func (p *program) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:               "status [APP]",
-		Short:             "Show what each environment is meant to run, and what it runs",
+		Use:   "status [APP]",
+		Short: "Show what each environment is meant to run, and what it runs",
 		Long: "Without APP: services by ships. A cell is how many instances are ready, the release that runs, and for\n" +
 			"how long the youngest of them has: 2 ✓ r12 3d. With APP: its environments and containers.",
 		Args:              arguments(0, 1),
