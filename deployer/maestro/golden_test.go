@@ -49,6 +49,9 @@ func TestGolden(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	for _, file := range files {
+		if filepath.Base(file) == "more.yaml" { // which kafka.yaml includes
+			continue
+		}
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
 			golden, got := strings.TrimSuffix(file, ".yaml")+".json", become(t, file)

@@ -10,7 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"batuta/deployer/maestro/jinja"
 )
 
 // The forms in which PyYAML finds something else than a text in a plain
@@ -65,7 +66,7 @@ func (v *value) construct(k kind) error {
 		v.str, v.repr, err = pythonMoment(v.written)
 		return err
 	default:
-		v.str, v.repr = v.written, quote(v.written)
+		v.str, v.repr = v.written, jinja.Quote(v.written)
 		return nil
 	}
 	v.repr = v.str
@@ -127,7 +128,7 @@ func pythonFloat(s string) (string, error) {
 	}
 	switch {
 	case digits == ".inf":
-		return floatText(sign * math.Inf(1)), nil
+		return jinja.Float(sign * math.Inf(1)), nil
 	case digits == ".nan":
 		return "nan", nil
 	case strings.Contains(digits, ":"):
@@ -139,33 +140,13 @@ func pythonFloat(s string) (string, error) {
 			}
 			n = n*60 + digit
 		}
-		return floatText(sign * n), nil
+		return jinja.Float(sign * n), nil
 	}
 	n, err := strconv.ParseFloat(digits, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return "", fmt.Errorf("%q is no number", s)
 	}
-	return floatText(sign * n), nil
-}
-
-// floatText is Python's repr() of a float: the shortest digits that read back,
-// with an exponent below 1e-4 and from 1e16 on.
-func floatText(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "nan"
-	case math.IsInf(f, 0):
-		return strings.TrimPrefix(strings.ToLower(fmt.Sprint(f)), "+")
-	}
-	s := strconv.FormatFloat(f, 'e', -1, 64)
-	_, exponent, _ := strings.Cut(s, "e")
-	if e, _ := strconv.Atoi(exponent); e >= -4 && e < 16 {
-		s = strconv.FormatFloat(f, 'f', -1, 64)
-		if !strings.Contains(s, ".") {
-			s += ".0"
-		}
-	}
-	return s
+	return jinja.Float(sign * n), nil
 }
 
 // pythonMoment reads a date, or a date and a time, which PyYAML keeps with its
@@ -220,35 +201,4 @@ func pythonBinary(s string) (string, error) {
 	clean := strings.Join(strings.Fields(s), "")
 	out, err := base64.StdEncoding.DecodeString(clean)
 	return string(out), err
-}
-
-// quote is Python's repr() of a text.
-func quote(s string) string {
-	q := `'`
-	if strings.Contains(s, `'`) && !strings.Contains(s, `"`) {
-		q = `"`
-	}
-	var b strings.Builder
-	b.WriteString(q)
-	for _, c := range s {
-		switch {
-		case string(c) == q, c == '\\':
-			b.WriteString(`\` + string(c))
-		case c == '\n':
-			b.WriteString(`\n`)
-		case c == '\r':
-			b.WriteString(`\r`)
-		case c == '\t':
-			b.WriteString(`\t`)
-		case unicode.IsPrint(c):
-			b.WriteRune(c)
-		case c < 0x100:
-			fmt.Fprintf(&b, `\x%02x`, c)
-		case c < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, c)
-		default:
-			fmt.Fprintf(&b, `\U%08x`, c)
-		}
-	}
-	return b.String() + q
 }
