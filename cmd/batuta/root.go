@@ -55,6 +55,7 @@ func (p *program) root() *cobra.Command {
 		p.historyCommand(),
 		p.auditCommand(),
 		p.validateCommand(),
+		p.convertCommand(),
 		p.serveCommand(),
 		p.demoCommand(),
 		p.versionCommand(),

@@ -6,6 +6,7 @@ package convert
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"regexp"
@@ -13,6 +14,9 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"batuta"
+	"batuta/deployer"
 )
 
 // Result is a converted document.
@@ -20,6 +24,21 @@ type Result struct {
 	Document []byte   // the text of environments/NAME.yml
 	Notes    []string // what was not carried over, or has another meaning now; in the order of their places
 }
+
+// File converts a MaestroNG or a Compose file, whichever it is: MaestroNG's
+// has ships. One that is an environment document already is Invalid.
+func File(ctx context.Context, path string, data []byte, env map[string]string) (Result, error) {
+	switch {
+	case deployer.Ours(data):
+		return Result{}, &batuta.Error{Kind: batuta.Invalid, Message: path + " is an environment document of the format batuta: 1 already"}
+	case conducted.Match(data):
+		return Maestro(path, data, env)
+	}
+	return Compose(ctx, path, data, env)
+}
+
+// conducted finds the key ships at the top level.
+var conducted = regexp.MustCompile(`(?m)^["']?ships["']?[ \t]*:`)
 
 // file is the document as it is written. The order of the fields is the order
 // of the keys.
