@@ -30,6 +30,7 @@ var layers = map[string]int{
 	"internal/secrets":   1,
 	"examples":           1, // the applications that travel in the binary
 	"internal/lab":       1, // for tests alone; see testOnly
+	"internal/schema":    1, // likewise
 	"pipeline":           2,
 	"internal/store":     3,
 	"internal/api":       3,
@@ -40,7 +41,7 @@ var layers = map[string]int{
 
 // testOnly are the rooms that no part of the product may know: tests do, and
 // internal/bench, which is a test of speed.
-var testOnly = []string{"internal/lab", "internal/bench"}
+var testOnly = []string{"internal/lab", "internal/schema", "internal/bench"}
 
 // fences has the libraries that only some rooms may use, in tests too.
 var fences = []struct {

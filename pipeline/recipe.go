@@ -52,6 +52,14 @@ func (r Recipe) Wants(ref string) (bool, string) {
 	return false, fmt.Sprintf("branch %s is not among on.push.branches (%s)", branch, strings.Join(r.On.Push.Branches, ", "))
 }
 
+// recipeFile is batuta.yml as people write it.
+type recipeFile struct {
+	App    string                 `yaml:"app"`
+	Images map[string]imageRecipe `yaml:"images"`
+	On     Triggers               `yaml:"on"`
+	Order  []string               `yaml:"promote"`
+}
+
 // imageRecipe is builder.Recipe as people write it.
 type imageRecipe struct {
 	Context    string            `yaml:"context"`
@@ -72,12 +80,7 @@ func ParseRecipe(file string, data []byte) (Recipe, error) { return parseRecipe(
 
 // parseRecipe reads the recipe of an app; of any, if app is empty.
 func parseRecipe(file string, data []byte, app batuta.AppName) (Recipe, error) {
-	var written struct {
-		App    string                 `yaml:"app"`
-		Images map[string]imageRecipe `yaml:"images"`
-		On     Triggers               `yaml:"on"`
-		Order  []string               `yaml:"promote"`
-	}
+	var written recipeFile
 	doc := document.Read(file, data, &written)
 	r := Recipe{App: batuta.AppName(written.App), Images: map[batuta.ImageName]builder.Recipe{}, On: written.On}
 	top := document.Path{}
