@@ -73,16 +73,16 @@ func cellOf(c pipeline.MatrixCell) cell {
 		words = append(words, fmt.Sprintf("r%d", n))
 	}
 	rest := strings.Join(slices.Concat(words, strings.Fields(strings.TrimSuffix(age(c.Since), " ago"))), " ")
-	out := cell{Tone: "good", Text: fmt.Sprintf("%d %s", c.Wanted, rest), Why: c.Reason}
+	out := cell{Tone: "good", Text: strings.TrimSpace(fmt.Sprintf("%d %s", c.Wanted, rest)), Why: c.Reason}
 	switch {
 	case c.Wanted == 0 && c.Extra == 0:
 		return cell{}
 	case c.Unknown:
 		out.Tone, out.Text = "bad", fmt.Sprintf("%d lost", c.Wanted)
 	case c.Wanted == 0:
-		out.Tone, out.Text = "busy", fmt.Sprintf("+%d %s", c.Extra, rest)
+		out.Tone, out.Text = "busy", strings.TrimSpace(fmt.Sprintf("+%d %s", c.Extra, rest))
 	case c.Ready < c.Wanted:
-		out.Tone, out.Text = "bad", fmt.Sprintf("%d/%d %s", c.Ready, c.Wanted, rest)
+		out.Tone, out.Text = "bad", strings.TrimSpace(fmt.Sprintf("%d/%d %s", c.Ready, c.Wanted, rest))
 	}
 	return out
 }
