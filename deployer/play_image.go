@@ -3,6 +3,7 @@ package deployer
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"batuta"
 )
@@ -16,6 +17,9 @@ func (d *deck) image(ctx context.Context, p *part, fetch bool) error {
 			d.scene.say(p, "pulling %s", p.Image)
 			return retry(ctx, func() error { return d.ship.Pull(ctx, p.Image) })
 		})
+	}
+	if build, built := strings.CutPrefix(p.Reference, builtMark); built {
+		return invalid(fmt.Sprintf("nobody says which image the build %s is", build), fmt.Sprintf("add --image %s=REPOSITORY@DIGEST, or deploy through a server", build))
 	}
 	if !fetch {
 		id, err := d.find(ctx, p.Reference)

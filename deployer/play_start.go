@@ -65,7 +65,7 @@ func differs(c Container, want Instance) []string {
 	switch {
 	case !known:
 		return []string{"configuration changed"}
-	case was.Reference == "" && now.Reference != "" && sameRepository(now.Reference, was.Image.Repository),
+	case strings.HasPrefix(now.Reference, builtMark), was.Reference == "" && now.Reference != "" && sameRepository(now.Reference, was.Image.Repository),
 		was.Reference != "" && now.Reference == "" && sameRepository(was.Reference, now.Image.Repository):
 		was.Reference, was.Image = now.Reference, now.Image
 	}

@@ -41,6 +41,7 @@ type Sight struct {
 	Restarts  int                 `json:"restarts,omitempty"`
 	Differs   []string            `json:"differs,omitempty"` // from what the document declares
 	Ports     []Door              `json:"ports,omitempty"`
+	URLs      []string            `json:"urls,omitempty"`   // where its published ports answer
 	Orphan    bool                `json:"orphan,omitempty"` // the document does not declare it, or not there
 }
 
@@ -88,6 +89,9 @@ func (s *scene) sight(ctx context.Context, p *part) Sight {
 		return out
 	}
 	out.show(*c)
+	if c.running() {
+		out.URLs = c.urls(out.Address)
+	}
 	out.Differs = differs(*c, p.Instance)
 	if s.order.Full && c.running() {
 		s.knock(ctx, d, c.ID, out.Ports)

@@ -59,6 +59,10 @@ type Spec struct {
 	Warnings batuta.Problems `json:"-"`
 }
 
+// builtMark begins the reference of an image that a build makes, where nobody
+// asks which one that is.
+const builtMark = "build: "
+
 const defaultStopTimeout = 10 * time.Second
 
 // Resolve makes the document concrete. It is pure: the same input gives the
@@ -73,9 +77,10 @@ func (d *Document) Resolve(in Input) (Spec, error) {
 	if b.Ships != nil && !in.OwnShips {
 		r.problem(document.Path{"ships"}, "the server's ships are used here, not the document's", "remove ships: and use names of the server's ships")
 	}
-	spec := Spec{Scope: in.Scope, Release: in.Release}
+	spec := Spec{Scope: in.Scope, Release: in.Release, Services: map[batuta.ServiceName]Service{}}
 	for _, name := range slices.Sorted(maps.Keys(b.Services)) {
 		places := r.place(name, b.Services[name])
+		spec.Services[name] = Service{Requires: slices.Sorted(slices.Values(b.Services[name].Requires)), Counted: b.Services[name].Count != nil}
 		for _, p := range places {
 			spec.Instances = append(spec.Instances, r.instance(name, b.Services[name], p))
 		}
@@ -155,13 +160,15 @@ func (r *resolver) shipTexts() string {
 func (r *resolver) instance(name batuta.ServiceName, s service, p placed) Instance {
 	i := Instance{
 		Name: p.name, Service: name, Ship: p.ship,
-		Image:       r.image(name, s, p),
 		Command:     slices.Clone(s.Command),
 		Ports:       r.ports(over(s.Ports, p.own.Ports)),
 		Volumes:     r.volumes(over(s.Volumes, p.own.Volumes)),
 		Restart:     cmp.Or(s.Restart, "unless-stopped"),
 		StopTimeout: or(s.StopTimeout, defaultStopTimeout),
 		StopFirst:   s.StopFirst,
+	}
+	if i.Image = r.image(name, s, p); i.Image == (batuta.Image{}) && r.in.Unpinned {
+		i.Reference = cmp.Or(p.own.Image, s.Image, builtMark+string(s.Build))
 	}
 	i.Env, i.secrets = r.env(over(s.Env, p.own.Env))
 	if len(p.own.Command) > 0 {
@@ -196,7 +203,7 @@ func (r *resolver) image(name batuta.ServiceName, s service, p placed) batuta.Im
 	}
 	if ref == "" {
 		image, ok := r.in.Images[s.Build]
-		if !ok && s.Build != "" {
+		if !ok && s.Build != "" && !r.in.Unpinned {
 			r.problem(unknownBuild(name, s.Build, slices.Collect(maps.Keys(r.in.Images))))
 		}
 		return image
@@ -205,7 +212,7 @@ func (r *resolver) image(name batuta.ServiceName, s service, p placed) batuta.Im
 		return image
 	}
 	image, ok := r.in.Pins[ref]
-	if !ok && imageForm.MatchString(ref) {
+	if !ok && !r.in.Unpinned && imageForm.MatchString(ref) {
 		r.problem(path, fmt.Sprintf("the digest of %q is not known", ref), "check that the registry has it, or write repository@sha256:…")
 	}
 	return image

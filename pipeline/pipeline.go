@@ -60,7 +60,6 @@ type Config struct {
 	Apps    map[batuta.AppName]App
 	Store   Store
 	Source  Source
-	Commits Historian // nil: nobody knows
 	Builder Builder
 	Pinner  Pinner
 	Fleet   Fleet

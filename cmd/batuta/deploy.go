@@ -25,5 +25,5 @@ func (p *program) deployCommand() *cobra.Command {
 	o.flags(cmd)
 	cmd.Flags().IntVar((*int)(&o.api.Release), "release", 0, "the release (default: the one it runs, or else the newest)")
 	images := imageFlag(cmd)
-	return p.orLocal(cmd, func(ctx context.Context, l *local) error { return l.deploy(ctx, *images, o.yes) })
+	return p.orLocal(cmd, arguments(0, 0), func(ctx context.Context, l *local, _ []string) error { return l.deploy(ctx, *images, o.yes) })
 }

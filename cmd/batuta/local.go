@@ -5,10 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
+	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -16,34 +15,52 @@ import (
 	"batuta"
 	"batuta/deployer"
 	"batuta/deployer/docker"
+	"batuta/deployer/maestro"
 	"batuta/internal/config"
 	"batuta/internal/registry"
 	"batuta/pipeline"
 )
 
 // local puts one environment document into effect from here, on the ships that
-// it names itself: batuta -f environments/qa.yml plan, deploy, status.
+// it names itself: batuta -f environments/qa.yml plan, or -f maestro.yaml start.
 type local struct {
 	p      *program
-	doc    *deployer.Document
+	doc    ownDocument
 	scope  deployer.Scope
 	ships  []deployer.ShipInfo
 	fleet  *deployer.Fleet
 	dialed []*docker.Ship
+	images map[string]string // of --image
 }
 
+// ownDocument is an environment document of either format, with ships of its own.
+type ownDocument interface {
+	pipeline.Document
+	Ships() []deployer.DocumentShip
+}
+
+var (
+	_ ownDocument = (*deployer.Document)(nil)
+	_ ownDocument = (*maestro.Document)(nil)
+)
+
 // errNeedsServer is the answer to -f for a command that asks a server.
-var errNeedsServer = &batuta.Error{Kind: batuta.Invalid, Message: "-f goes with plan, deploy and status", Hint: "the other commands ask a server"}
+var errNeedsServer = &batuta.Error{
+	Kind: batuta.Invalid, Message: "-f goes with plan, deploy, status, logs and MaestroNG's verbs",
+	Hint: "the other commands ask a server",
+}
 
 // orLocal makes a command that asks a server put the document of -f into
-// effect instead, if one is given; then it takes no arguments.
-func (p *program) orLocal(cmd *cobra.Command, act func(context.Context, *local) error) *cobra.Command {
+// effect instead, if one is given; then it takes these arguments.
+func (p *program) orLocal(cmd *cobra.Command, local cobra.PositionalArgs, act func(context.Context, *local, []string) error) *cobra.Command {
 	args, run := cmd.Args, cmd.RunE
 	cmd.Annotations = map[string]string{"file": "yes"}
-	p.fileFlag(cmd.Flags())
+	if cmd.Flags().ShorthandLookup("f") == nil {
+		p.fileFlag(cmd.Flags())
+	}
 	cmd.Args = func(cmd *cobra.Command, given []string) error {
 		if p.flags.file != "" {
-			return arguments(0, 0)(cmd, given)
+			return local(cmd, given)
 		}
 		return args(cmd, given)
 	}
@@ -58,16 +75,16 @@ func (p *program) orLocal(cmd *cobra.Command, act func(context.Context, *local) 
 		if err != nil {
 			return err
 		}
-		return errors.Join(act(cmd.Context(), l), l.close())
+		return errors.Join(act(cmd.Context(), l, args), l.close())
 	}
 	return cmd
 }
 
 // fitting refuses flags that would have no effect with -f, or without.
 func (p *program) fitting(cmd *cobra.Command) error {
-	senseless, where := []string{"image"}, "only with -f"
+	senseless, where := []string{"image", "strict", "full", "show-hosts", "concurrency", "with-dependencies", "ignore-dependencies", "container-filter", "ship-filter"}, "only with -f"
 	if p.flags.file != "" {
-		senseless, where = []string{"from", "release", "for", "detach", "url"}, "not with -f"
+		senseless, where = []string{"from", "release", "for", "detach", "url", "times"}, "not with -f"
 	}
 	for _, name := range senseless {
 		if cmd.Flags().Changed(name) {
@@ -77,17 +94,11 @@ func (p *program) fitting(cmd *cobra.Command) error {
 	return nil
 }
 
-// local reads a document and prepares to reach its ships.
+// local reads a document, from stdin if its name is -, and prepares to reach
+// its ships.
 func (p *program) local(file string) (*local, error) {
-	data, err := os.ReadFile(file)
+	l, err := p.read(file)
 	if err != nil {
-		return nil, &batuta.Error{Kind: batuta.NotFound, Message: "read the document", Err: err}
-	}
-	l := &local{p: p}
-	if l.doc, err = deployer.Parse(file, data); err != nil {
-		return nil, err
-	}
-	if l.scope, err = scopeOf(file); err != nil {
 		return nil, err
 	}
 	if len(l.doc.Ships()) == 0 {
@@ -96,22 +107,72 @@ func (p *program) local(file string) (*local, error) {
 	return l, l.dial()
 }
 
+func (p *program) read(file string) (*local, error) {
+	data, err := p.text(file)
+	if err != nil {
+		return nil, err
+	}
+	l := &local{p: p}
+	if deployer.Ours(data) {
+		doc, err := deployer.Parse(file, data)
+		if err != nil {
+			return nil, err
+		}
+		l.doc = doc
+		l.scope, err = scopeOf(file)
+		return l, err
+	}
+	env := map[string]string{}
+	for _, v := range os.Environ() {
+		name, value, _ := strings.Cut(v, "=")
+		env[name] = value
+	}
+	dir := filepath.Dir(file)
+	if file == "-" {
+		dir = "."
+	}
+	doc, err := maestro.Read(file, data, maestro.Options{Env: env, Dir: dir, Strict: p.flags.strict})
+	l.doc, l.scope = doc, doc.Scope()
+	return l, err
+}
+
+func (p *program) text(file string) ([]byte, error) {
+	data, err := []byte(nil), error(nil)
+	if file == "-" {
+		data, err = io.ReadAll(io.LimitReader(p.stdin, 1<<24))
+	} else {
+		data, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return nil, &batuta.Error{Kind: batuta.NotFound, Message: "read the document", Err: err}
+	}
+	return data, nil
+}
+
 // scopeOf is the app that the batuta.yml beside the document's directory names,
-// and the environment that the document's own name says.
+// if there is one, and the environment that the document's own name says.
 func scopeOf(file string) (deployer.Scope, error) {
 	env := strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))
+	if file == "-" {
+		env = "stdin"
+	}
 	if err := batuta.CheckLabel(env); err != nil {
 		return deployer.Scope{}, fmt.Errorf("the document's name is its environment's: %w", err)
 	}
+	scope := deployer.Scope{Environment: batuta.EnvironmentName(env)}
 	path, err := filepath.Abs(file)
 	if err != nil {
 		return deployer.Scope{}, err
 	}
 	recipe, err := recipeBeside(path)
-	if err != nil {
-		return deployer.Scope{}, &batuta.Error{Kind: batuta.Invalid, Message: "cannot tell which app " + file + " belongs to", Hint: "put it into environments/, beside a valid " + pipeline.RecipeFile, Err: err}
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return scope, nil
+	case err != nil:
+		return deployer.Scope{}, &batuta.Error{Kind: batuta.Invalid, Message: "cannot tell which app " + file + " belongs to", Hint: "mend the " + pipeline.RecipeFile + " beside its directory", Err: err}
 	}
-	return deployer.Scope{App: recipe.App, Environment: batuta.EnvironmentName(env)}, nil
+	scope.App = recipe.App
+	return scope, nil
 }
 
 func (l *local) dial() error {
@@ -152,70 +213,49 @@ func (l *local) close() error {
 	return errors.Join(all...)
 }
 
-// plan compares what the document declares, with these images for what it
-// builds, with what runs.
-func (l *local) plan(ctx context.Context, images map[string]string) (deployer.Plan, error) {
-	in := deployer.Input{
-		Scope: l.scope, Ships: l.ships, OwnShips: true, Allow: deployer.Policy{Paths: []string{"/"}},
-		Images: map[batuta.ImageName]batuta.Image{}, Pins: map[string]batuta.Image{}, Secret: l.secret,
-	}
-	for name, reference := range images {
-		image, err := (registry.Pinner{}).Pin(ctx, reference)
-		if err != nil {
-			return deployer.Plan{}, fmt.Errorf("--image %s: %w", name, err)
-		}
-		in.Images[batuta.ImageName(name)] = image
-	}
-	for _, reference := range l.doc.References() {
-		image, err := (registry.Pinner{}).Pin(ctx, reference)
-		if err != nil {
-			return deployer.Plan{}, err
-		}
-		in.Pins[reference] = image
-	}
+// input is what the document is resolved with here, without any image's
+// digest.
+func (l *local) input() (deployer.Input, error) {
 	key, err := l.p.key()
-	if err != nil {
-		return deployer.Plan{}, err
-	}
-	have := l.fleet.Observe(ctx, l.scope)
-	in.Key, in.Current = key, have.Containers
-	want, err := l.doc.Resolve(in)
-	if err != nil {
-		return deployer.Plan{}, err
-	}
-	return l.fleet.Compare(ctx, want, have), nil
+	return deployer.Input{
+		Scope: l.scope, Ships: l.ships, OwnShips: true, Allow: deployer.Policy{Paths: []string{"/"}},
+		Images: map[batuta.ImageName]batuta.Image{}, Pins: map[string]batuta.Image{}, Secret: l.secret, Key: key,
+	}, err
 }
 
-// deploy shows the plan, asks, and applies it.
-func (l *local) deploy(ctx context.Context, images map[string]string, yes bool) error {
-	plan, err := l.plan(ctx, images)
+// spec resolves the document for the verbs, which ask no registry. What runs
+// is asked if the document leaves to Batuta where it does, so that it stays.
+func (l *local) spec(ctx context.Context) (deployer.Spec, error) {
+	if _, ours := l.doc.(*deployer.Document); ours {
+		return l.resolve(ctx, l.fleet.Observe(ctx, l.scope).Containers)
+	}
+	return l.resolve(ctx, nil)
+}
+
+// declared resolves the document without asking anybody.
+func (l *local) declared(ctx context.Context) (deployer.Spec, error) { return l.resolve(ctx, nil) }
+
+func (l *local) resolve(ctx context.Context, have []deployer.Container) (deployer.Spec, error) {
+	in, err := l.input()
 	if err != nil {
-		return err
+		return deployer.Spec{}, err
 	}
-	fmt.Fprint(l.p.stdout, plan)
-	if plan.Empty() {
-		return nil
-	}
-	if !yes {
-		if err := l.p.approve(ctx, "Go ahead?"); err != nil {
-			return err
+	in.Unpinned, in.Current = true, have
+	for name, reference := range l.images {
+		if in.Images[batuta.ImageName(name)], err = (registry.Pinner{}).Pin(ctx, reference); err != nil {
+			return deployer.Spec{}, fmt.Errorf("--image %s: %w", name, err)
 		}
 	}
-	outcome, err := l.fleet.Apply(ctx, plan, func(e deployer.Event) { fmt.Fprintln(l.p.stdout, e) })
-	if err != nil {
-		return fmt.Errorf("deploy %s: %w (%s)", l.scope.Environment, err, outcome.Status)
-	}
-	fmt.Fprintln(l.p.stdout, l.p.paint(green, fmt.Sprintf("%s is %s", l.scope.Environment, outcome.Status)))
-	return nil
+	spec, err := l.doc.Resolve(in)
+	l.warn(spec)
+	return spec, err
 }
 
-// status is what runs of the document's environment.
-func (l *local) status(ctx context.Context) []pipeline.EnvironmentStatus {
-	containers, unreachable := l.fleet.Status(ctx, l.scope)
-	return []pipeline.EnvironmentStatus{{
-		App: l.scope.App, Environment: l.scope.Environment, Containers: containers,
-		Unreachable: slices.Sorted(maps.Keys(unreachable)),
-	}}
+// warn shows once what the document is better changed in.
+func (l *local) warn(spec deployer.Spec) {
+	for _, w := range spec.Warnings {
+		fmt.Fprintln(l.p.stderr, "warning:", w)
+	}
 }
 
 // secret is what ${secret:db_password} means without a server: the variable
@@ -223,13 +263,6 @@ func (l *local) status(ctx context.Context) []pipeline.EnvironmentStatus {
 func (l *local) secret(name string) (string, bool) {
 	value := l.p.getenv("BATUTA_SECRET_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name)))
 	return value, value != ""
-}
-
-// imageFlag adds --image to a command.
-func imageFlag(cmd *cobra.Command) *map[string]string {
-	images := map[string]string{}
-	cmd.Flags().StringToStringVar(&images, "image", nil, "with -f: what build: NAME is, as NAME=REPOSITORY@DIGEST")
-	return &images
 }
 
 // key is the person's own, to hash secrets with; it is made when it is first

@@ -51,7 +51,7 @@ func (p *program) planCommand() *cobra.Command {
 		})
 	}
 	images := imageFlag(cmd)
-	return p.orLocal(cmd, func(ctx context.Context, l *local) error {
+	return p.orLocal(cmd, arguments(0, 0), func(ctx context.Context, l *local, _ []string) error {
 		plan, err := l.plan(ctx, *images)
 		if err != nil {
 			return err

@@ -27,6 +27,8 @@ type program struct {
 type flags struct {
 	url  string // the server to ask
 	file string // the environment document to put into effect without one
+
+	strict bool // its warnings are errors
 }
 
 // run executes a command line and gives the exit code.
@@ -62,8 +64,11 @@ const exitCodes = `Exit codes:
 
 // exitCode is the one place where errors become exit codes.
 func exitCode(err error) int {
-	if errors.As(err, new(interrupted)) {
+	switch {
+	case errors.As(err, new(interrupted)):
 		return 130
+	case errors.As(err, new(verbFailed)):
+		return 1
 	}
 	for _, c := range []struct {
 		kind batuta.Kind

@@ -15,10 +15,11 @@ import (
 
 func (p *program) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "status [APP]",
+		Use:   "status [APP | SERVICE | INSTANCE...]",
 		Short: "Show what each environment is meant to run, and what it runs",
 		Long: "Without APP: services by ships. A cell is how many instances are ready, the release that runs, and for\n" +
-			"how long the youngest of them has: 2 ✓ r12 3d. With APP: its environments and containers.",
+			"how long the youngest of them has: 2 ✓ r12 3d. With APP: its environments and containers.\n\n" +
+			"With -f: the instances of the document, and what runs of its environment without being declared.",
 		Args:              arguments(0, 1),
 		ValidArgsFunction: p.completeApp,
 	}
@@ -44,8 +45,9 @@ func (p *program) statusCommand() *cobra.Command {
 			return p.printContainers(all)
 		})
 	}
-	return p.orLocal(cmd, func(ctx context.Context, l *local) error {
-		return show(p, f, l.status(ctx), p.printContainers)
+	s := sightFlags(cmd)
+	return p.orLocal(cmd, cobra.ArbitraryArgs, func(ctx context.Context, l *local, things []string) error {
+		return failedVerb(s.show(ctx, l, f, things))
 	})
 }
 

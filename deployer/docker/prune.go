@@ -3,7 +3,6 @@ package docker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -115,7 +114,7 @@ func (s *Ship) untag(ctx context.Context, names imageNames) (bool, error) {
 		case errdefs.IsConflict(err):
 			return false, nil
 		case err != nil:
-			return false, fmt.Errorf("remove image %s: %w", name, err)
+			return false, s.fault(err, "remove image %s", name)
 		}
 	}
 	return true, nil

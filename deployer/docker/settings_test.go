@@ -22,7 +22,6 @@ import (
 	"batuta"
 	"batuta/deployer"
 	"batuta/deployer/docker"
-	"batuta/internal/lab"
 )
 
 // looksAround prints what a container sees of its settings.
@@ -48,20 +47,17 @@ func TestContainerSeesItsSettings(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	id := b.run(t, b.instance(looksAround, settled))
+	_, err := b.Wait(t.Context(), id)
+	must(t, err)
+	got, err := b.Tail(t.Context(), id, 100)
+	must(t, err)
 	want := []string{
 		"portal", "/tmp", "1000", "2000", "77", "200", "300", "0", "1", "docker-init",
 		"touch: /x: Read-only file system", "scratch", "8192", "hunter2", "400 1000 2000", "a key",
 	}
-	b.prints(t, id, want...)
-}
-
-// prints waits until a container has printed the lines, and no others.
-func (b *bench) prints(t *testing.T, id string, want ...string) {
-	t.Helper()
-	lab.Wait(t, patient, func() error {
-		got, err := b.Tail(t.Context(), id, 100)
-		return errors.Join(err, sayUnless(slices.Equal(got, want), "%s", cmp.Diff(want, got)))
-	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestSecretFilesGoWithTheirContainer(t *testing.T) {
@@ -80,7 +76,10 @@ func TestSecretFilesGoWithTheirContainer(t *testing.T) {
 		t.Errorf("a secret is told by %s", told)
 	}
 	must(t, b.Start(t.Context(), id))
-	b.prints(t, id, "hunter3")
+	said, err := b.Tail(t.Context(), id, 1)
+	if must(t, err); !slices.Equal(said, []string{"hunter3"}) {
+		t.Errorf("the container found %q", said)
+	}
 	must(t, b.Remove(t.Context(), id))
 	if len(found.Mounts) != 2 { // the two directories
 		t.Errorf("mounts: %+v", found.Mounts)
