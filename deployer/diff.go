@@ -19,15 +19,22 @@ func Diff(want Spec, have State) Plan {
 		want: want, have: have, declared: map[batuta.InstanceName]bool{},
 		of: map[batuta.InstanceName][]Container{}, holders: map[berth][]holder{},
 	}
+	plan := Plan{Scope: want.Scope, Release: want.Release, want: want}
 	for _, c := range have.Containers {
+		if _, hook := c.hook(); hook {
+			plan.interrupted = append(plan.interrupted, c)
+			plan.Interrupted = append(plan.Interrupted, c.ID)
+			continue
+		}
 		d.of[c.Instance] = append(d.of[c.Instance], c)
 		d.hold(c)
 	}
 	for _, i := range want.Instances {
 		d.declared[i.Name] = true
 	}
-	plan := Plan{Scope: want.Scope, Release: want.Release, Unreachable: d.unreachable(), want: want}
+	plan.Unreachable = d.unreachable()
 	plan.Changes = append(d.wanted(), d.orphans()...)
+	plan.Services = d.special(plan)
 	plan.Clashes = d.clashes(plan.Changes)
 	return plan
 }
@@ -64,22 +71,48 @@ func (d differ) hold(c Container) {
 }
 
 func (d differ) unreachable() []Unreachable {
+	if len(d.have.Unreachable) == 0 {
+		return nil
+	}
+	needed := map[batuta.ShipName][]batuta.InstanceName{}
+	for n := range d.want.Instances {
+		i := &d.want.Instances[n]
+		needed[i.Ship] = append(needed[i.Ship], i.Name)
+	}
 	var out []Unreachable
 	for _, ship := range slices.Sorted(maps.Keys(d.have.Unreachable)) {
-		u := Unreachable{Ship: ship, Why: d.have.Unreachable[ship], hasty: d.have.hasty[ship]}
-		for _, i := range d.want.Instances {
-			if i.Ship == ship {
-				u.Needed = append(u.Needed, i.Name)
-			}
+		out = append(out, Unreachable{Ship: ship, Why: d.have.Unreachable[ship], Needed: needed[ship], hasty: d.have.hasty[ship]})
+	}
+	return out
+}
+
+// special gives the policies and hooks of the services that the plan changes.
+func (d differ) special(p Plan) map[batuta.ServiceName]Service {
+	out := map[batuta.ServiceName]Service{}
+	add := func(name batuta.ServiceName) {
+		if s := d.want.Services[name]; s.special() {
+			out[name] = Service{Update: s.Update, Hooks: s.Hooks}
 		}
-		out = append(out, u)
+	}
+	for _, c := range p.Changes {
+		if c.Action != Keep && c.Action != Stop {
+			add(c.Service)
+		}
+	}
+	for _, c := range p.interrupted {
+		m, _ := c.hook()
+		add(m.Service)
+	}
+	if len(out) == 0 {
+		return nil
 	}
 	return out
 }
 
 // wanted gives the changes of all declared instances on ships that answer, in
-// the order in which they happen: within a wave those that start beside the
-// old first, then ship by ship those that cannot.
+// the order in which they happen: within a wave service by service, within a
+// service those that start beside the old first, then ship by ship those that
+// cannot.
 func (d differ) wanted() []Change {
 	wave := d.want.waveOf()
 	var out []Change
@@ -94,7 +127,7 @@ func (d differ) wanted() []Change {
 	}
 	d.blocks(out)
 	slices.SortStableFunc(out, func(a, b Change) int {
-		order := cmp.Or(cmp.Compare(a.Wave, b.Wave), compareBool(a.StopFirst != "", b.StopFirst != ""))
+		order := cmp.Or(cmp.Compare(a.Wave, b.Wave), cmp.Compare(a.Service, b.Service), compareBool(a.StopFirst != "", b.StopFirst != ""))
 		if order == 0 && a.StopFirst != "" {
 			order = cmp.Compare(a.Ship, b.Ship)
 		}
@@ -121,7 +154,7 @@ func (d differ) change(want *Instance) Change {
 		c.Container = c.current.ID
 	}
 	c.Action, c.Reasons = c.decide()
-	if want.StopFirst && slices.ContainsFunc(c.old, Container.alive) {
+	if (want.StopFirst || d.want.Services[want.Service].Update.StopFirst) && slices.ContainsFunc(c.old, Container.alive) {
 		c.StopFirst = "stop_first"
 	}
 	return c
@@ -143,12 +176,14 @@ func matches(c Container, want *Instance) bool {
 	return c.Config == want.Config && c.Ship == want.Ship
 }
 
+const notRunning = "not running: "
+
 func (c *Change) decide() (Action, []string) {
 	switch {
 	case c.current != nil && len(c.old) == 0 && c.current.running():
 		return Keep, nil
 	case c.current != nil && len(c.old) == 0:
-		return Restart, []string{"not running: " + c.current.condition()}
+		return Restart, []string{notRunning + c.current.condition()}
 	case c.current != nil && c.current.running():
 		return Replace, []string{"it runs as declared; its predecessor is still there"}
 	case c.current != nil:
@@ -171,7 +206,7 @@ func (c *Change) reasons() []string {
 		out = []string{"configuration changed"}
 	}
 	if !before.running() {
-		out = append(out, "not running: "+before.condition())
+		out = append(out, notRunning+before.condition())
 	}
 	return out
 }
@@ -224,17 +259,24 @@ func (c *Change) blockedBy(k Container, p Port) {
 }
 
 // orphans gives the changes that stop what is no longer declared, after all
-// waves.
+// waves: first what belongs to no declared service, then the others in the
+// reverse of the order in which they start.
 func (d differ) orphans() []Change {
+	wave, last := d.want.waveOf(), len(d.want.Waves)+1
 	var out []Change
 	for _, c := range d.have.Containers {
-		if d.declared[c.Instance] {
+		if _, hook := c.hook(); hook || d.declared[c.Instance] {
 			continue
 		}
-		out = append(out, Change{
-			Action: Stop, Wave: len(d.want.Waves) + 1, Service: c.Service, Instance: c.Instance, Ship: c.Ship,
+		o := Change{
+			Action: Stop, Wave: last, Service: c.Service, Instance: c.Instance, Ship: c.Ship,
 			Old: []string{c.ID}, Reasons: []string{"no longer declared"}, old: []Container{c},
-		})
+		}
+		if w, known := wave[c.Service]; known {
+			o.Wave = 2*last - w
+		}
+		out = append(out, o)
 	}
+	slices.SortStableFunc(out, func(a, b Change) int { return cmp.Compare(a.Wave, b.Wave) })
 	return out
 }

@@ -1,7 +1,9 @@
 package deployer
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"batuta"
@@ -45,11 +47,41 @@ func (e Event) String() string {
 	return line
 }
 
-func (r *rollout) say(ship batuta.ShipName, i batuta.InstanceName, text string, took time.Duration) {
+// tell gives the log an event, one at a time.
+func (r *rollout) tell(e Event) {
 	if r.log == nil {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.log(Event{At: time.Now(), Ship: ship, Instance: i, Text: text, Took: took})
+	e.At = time.Now()
+	r.log(e)
+}
+
+// say tells of the container that a task brings.
+func (r *rollout) say(t *task, kind EventKind, text string, took time.Duration) {
+	r.tell(Event{
+		Kind: kind, Ship: t.Ship, Service: t.Service, Instance: t.Instance, Container: t.id, Release: r.plan.Release, Text: text, Took: took,
+	})
+}
+
+// sayOf tells of a container that was there before.
+func (r *rollout) sayOf(c Container, kind EventKind, text string) {
+	r.tell(Event{
+		Kind: kind, Ship: c.Ship, Service: c.Service, Instance: c.Instance, Container: c.ID, Release: c.Release, Text: text,
+	})
+}
+
+// sayFailed tells what became of the container that a task brought.
+func (r *rollout) sayFailed(t *task, err error) {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	e := Event{
+		Ship: t.Ship, Service: t.Service, Instance: t.Instance, Container: t.id, Release: r.plan.Release, Text: line,
+	}
+	if c, crashed := errors.AsType[*crash](err); crashed {
+		e.Kind, e.ExitCode = Crashed, c.Exit.Code
+	} else if errors.Is(err, batuta.Unhealthy) {
+		e.Kind = Unready
+	}
+	r.tell(e)
 }

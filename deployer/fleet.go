@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -18,9 +19,12 @@ type Fleet struct {
 	ships   map[batuta.ShipName]Ship
 	options Options
 	silent  silences
+
+	applying sync.Mutex       // guards what follows
+	holders  map[Scope]string // who applies a plan to it through this fleet
 }
 
-// Options are the patience of a fleet. Zero values get the defaults.
+// Options are the patience of a fleet, and its bounds. Zero values get the defaults.
 type Options struct {
 	Ask           time.Duration // for a ship to say what it runs (5 s)
 	Glance        time.Duration // the same, for one that did not answer lately and may not be needed (300 ms)
@@ -29,6 +33,10 @@ type Options struct {
 	SettleBlindly time.Duration // the same, without checks (1 s)
 	Undo          time.Duration // for putting back what ran before a failed deployment (5 min)
 	Pulls         int           // images being pulled at once, in the whole fleet (8)
+	PullsPerShip  int           // images being pulled at once by one ship (3)
+	MinDisk       int64         // bytes that a ship must have left to be brought anything (512 MiB); less than 0: none
+	Lease         time.Duration // after which a lease on an environment ends whose holder is gone (30 s)
+	Holder        string        // who deploys, for whom that keeps waiting: ada@laptop, server main (this process, by number and host)
 
 	// Addresses are where the ships' published ports answer, for URLs.
 	Addresses map[batuta.ShipName]string
@@ -43,7 +51,16 @@ func New(ships map[batuta.ShipName]Ship, o Options) *Fleet {
 	o.SettleBlindly = cmp.Or(o.SettleBlindly, time.Second)
 	o.Undo = cmp.Or(o.Undo, 5*time.Minute)
 	o.Pulls = cmp.Or(o.Pulls, 8)
+	o.PullsPerShip = cmp.Or(o.PullsPerShip, 3)
+	o.MinDisk = cmp.Or(o.MinDisk, 512<<20)
+	o.Lease = cmp.Or(o.Lease, 30*time.Second)
+	o.Holder = cmp.Or(o.Holder, thisProcess())
 	return &Fleet{ships: maps.Clone(ships), options: o}
+}
+
+func thisProcess() string {
+	host, err := os.Hostname()
+	return fmt.Sprintf("process %d on %s", os.Getpid(), cmp.Or(host, fmt.Sprint(err)))
 }
 
 // Observe asks all ships at once what they run of the scope. A ship that does
@@ -116,13 +133,16 @@ func (f *Fleet) Status(ctx context.Context, s Scope) ([]batuta.ContainerState, m
 // URLs are its published ports that are checked by HTTP or named http…, at the
 // ship's address.
 func (f *Fleet) Show(have State) []batuta.ContainerState {
-	out := make([]batuta.ContainerState, len(have.Containers))
-	for n, c := range have.Containers {
-		out[n] = batuta.ContainerState{
+	out := make([]batuta.ContainerState, 0, len(have.Containers))
+	for _, c := range have.Containers {
+		if _, is := c.hook(); is {
+			continue
+		}
+		out = append(out, batuta.ContainerState{
 			App: c.Scope.App, Environment: c.Scope.Environment, Service: c.Service, Instance: c.Instance, Ship: c.Ship,
 			ID: c.ID, Release: c.Release, Image: c.Image.String(), State: c.State, ExitCode: c.ExitCode, Started: c.Started,
 			URLs: c.urls(f.options.Addresses[c.Ship]),
-		}
+		})
 	}
 	return out
 }

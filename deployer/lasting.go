@@ -13,29 +13,36 @@ import (
 // lasting makes sure that what was started is still in its first life. A
 // container that crashes at once may be restarted by Docker before anybody
 // could wait for its end. Each ship is asked once.
-func (r *rollout) lasting(ctx context.Context, tasks []*task) error {
+func (r *rollout) lasting(ctx context.Context, g *group, tasks []*task) error {
 	started := map[batuta.ShipName][]*task{}
 	for _, t := range tasks {
-		if t.begun {
+		if t.begun && t.out == nil {
 			started[t.Ship] = append(started[t.Ship], t)
 		}
 	}
-	g, ctx := errgroup.WithContext(ctx)
+	all, ctx := errgroup.WithContext(ctx)
 	for ship, tasks := range started {
-		g.Go(func() error {
+		all.Go(func() error {
 			now, err := r.fleet.containers(ctx, ship, r.plan.Scope, r.fleet.options.Ask)
 			if err != nil {
-				return unavailable(ship, err)
+				err = unavailable(ship, err)
 			}
 			for _, t := range tasks {
-				if err := t.lasts(ctx, now); err != nil {
-					return t.error(err)
+				failure := err
+				if failure == nil {
+					failure = t.lasts(ctx, now)
+				}
+				if failure == nil {
+					continue
+				}
+				if failure = r.fail(ctx, g, t, failure); failure != nil {
+					return failure
 				}
 			}
 			return nil
 		})
 	}
-	return g.Wait()
+	return all.Wait()
 }
 
 func (t *task) lasts(ctx context.Context, now []Container) error {
@@ -47,5 +54,7 @@ func (t *task) lasts(ctx context.Context, now []Container) error {
 		return nil
 	}
 	a := t.awaited()
-	return a.withTail(ctx, a.unhealthy(fmt.Sprintf("it crashed, and Docker restarted it (%s)", now[n].condition())))
+	return a.withTail(ctx, &batuta.Error{Kind: batuta.Unhealthy, Err: &crash{
+		Exit{Code: now[n].ExitCode}, fmt.Sprintf("it crashed, and Docker restarted it (%s)", now[n].condition()),
+	}})
 }

@@ -32,7 +32,29 @@ type Plan struct {
 	Unreachable []Unreachable        `json:"unreachable,omitempty"` // sorted by ship
 	Clashes     []Clash              `json:"clashes,omitempty"`     // sorted; if any, the plan cannot be applied
 
-	want Spec
+	// Services are the policies and hooks of those services that change and
+	// have any.
+	Services map[batuta.ServiceName]Service `json:"services,omitempty"`
+	// Interrupted are the containers of hooks that nobody waits for any more.
+	// They are removed, and the hooks run again.
+	Interrupted []string `json:"interrupted,omitempty"`
+	// Commits are what lies between the release that is live and this one, the
+	// newest first, if whoever made the plan knows. They are shown, and are no
+	// part of the hash.
+	Commits []Commit `json:"commits,omitempty"`
+	// By is what applies the plan, as the lease tells it beside the fleet's
+	// holder: run 12. It may be empty, and is no part of the hash.
+	By string `json:"-"`
+
+	want        Spec
+	interrupted []Container
+}
+
+// Commit is one commit that a release has and the one before has not.
+type Commit struct {
+	Revision batuta.Revision `json:"revision"`
+	Author   string          `json:"author,omitempty"`
+	Message  string          `json:"message"` // its first line
 }
 
 // Change is what happens to one instance, or to a container that is none any
@@ -72,13 +94,13 @@ func (p Plan) Empty() bool {
 			return false
 		}
 	}
-	return p.blocked() == ""
+	return len(p.Interrupted) == 0 && p.blocked() == ""
 }
 
 // Hash names what the plan does. Two plans of one hash do the same, to the
 // same containers.
 func (p Plan) Hash() string {
-	q := Plan{Scope: p.Scope, Release: p.Release}
+	q := Plan{Scope: p.Scope, Release: p.Release, Services: p.Services, Interrupted: p.Interrupted}
 	for _, c := range p.Changes {
 		c.Reasons = nil // they tell a state that may flicker, as of one that crashes and restarts
 		q.Changes = append(q.Changes, c)
@@ -119,61 +141,4 @@ func (p Plan) obstacle() error {
 		return &batuta.Error{Kind: batuta.Conflict, Message: why, Hint: "nothing was touched; choose another host port, let Docker pick one, or stop what holds it"}
 	}
 	return &batuta.Error{Kind: batuta.Unavailable, Message: why, Hint: "nothing was touched; deploy again when the ship is back"}
-}
-
-// String is the plan for a person: one line per change in the order in which
-// it happens, then what does not answer meanwhile.
-func (p Plan) String() string {
-	var b strings.Builder
-	var kept, away []string
-	for _, c := range p.Changes {
-		if c.Action == Keep {
-			kept = append(kept, string(c.Instance))
-			continue
-		}
-		b.WriteString(c.String() + "\n")
-		if c.StopFirst != "" {
-			away = append(away, string(c.Instance))
-		}
-	}
-	if len(away) > 0 {
-		fmt.Fprintf(&b, "unavailable while it is replaced, one after the other: %s\n", strings.Join(away, ", "))
-	}
-	switch {
-	case p.Empty() && len(kept) > 0:
-		fmt.Fprintf(&b, "nothing to do: %s as declared\n", runs(kept))
-	case len(kept) > 0:
-		fmt.Fprintf(&b, "%s as declared: %s\n", runs(kept), strings.Join(kept, ", "))
-	case len(p.Changes) == 0 && len(p.Unreachable) == 0:
-		b.WriteString("nothing to do: nothing is declared, nothing runs\n")
-	}
-	for _, u := range p.Unreachable {
-		if len(u.Needed) == 0 {
-			fmt.Fprintf(&b, "ship %s does not answer, what runs there is left as it is: %s\n", u.Ship, u.Why)
-		}
-	}
-	if why := p.blocked(); why != "" {
-		b.WriteString("cannot be applied: " + why + "\n")
-	}
-	return b.String()
-}
-
-func runs(instances []string) string {
-	if len(instances) == 1 {
-		return "1 instance runs"
-	}
-	return fmt.Sprintf("%d instances run", len(instances))
-}
-
-// String is one line: web-1 on node1: replace: image 3f2a… → 9b1c….
-func (c Change) String() string {
-	act := string(c.Action)
-	if c.StopFirst != "" {
-		act = fmt.Sprintf("stop, then start (%s)", c.StopFirst)
-	}
-	line := fmt.Sprintf("%s on %s: %s", c.Instance, c.Ship, act)
-	if len(c.Reasons) > 0 {
-		line += ": " + strings.Join(c.Reasons, "; ")
-	}
-	return line
 }

@@ -43,7 +43,7 @@ func (a awaited) ready(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
-		return a.unhealthy(exit.String())
+		return &batuta.Error{Kind: batuta.Unhealthy, Err: &crash{exit, exit.String()}}
 	})
 	g.Go(func() error {
 		defer enough()
@@ -153,7 +153,11 @@ func (a awaited) withTail(ctx context.Context, cause error) error {
 	case len(lines) == 0:
 		lines = []string{"(nothing)"}
 	}
-	return &batuta.Error{Kind: batuta.Unhealthy, Message: cause.Error() + "\nthe last it printed:" + a.blank("\n  "+strings.Join(lines, "\n  "))}
+	text := cause.Error() + "\nthe last it printed:" + a.blank("\n  "+strings.Join(lines, "\n  "))
+	if c, crashed := errors.AsType[*crash](cause); crashed {
+		return &batuta.Error{Kind: batuta.Unhealthy, Err: &crash{c.Exit, text}}
+	}
+	return &batuta.Error{Kind: batuta.Unhealthy, Message: text}
 }
 
 // blank hides the secrets in a text.
@@ -165,6 +169,14 @@ func (a awaited) blank(text string) string {
 	}
 	return text
 }
+
+// crash is the end of a container that nobody asked for.
+type crash struct {
+	Exit
+	text string
+}
+
+func (c *crash) Error() string { return c.text }
 
 // String is the end for a person: exited 1.
 func (e Exit) String() string {

@@ -17,8 +17,13 @@ func (r *rollout) undo(ctx context.Context, cause error) (Outcome, error) {
 	if outcome.Status == batuta.Applying {
 		return outcome, cause
 	}
+	if why := r.untouchable(ctx, cause); why != "" {
+		return r.abandon(cause, why)
+	}
+	cancelled := ctx.Err() != nil
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), r.fleet.options.Undo, fmt.Errorf("gave up after %s", r.fleet.options.Undo))
 	defer cancel()
+	defer r.whenLost(cancel)()
 	var errs []error
 	waves := r.waves()
 	slices.Reverse(waves)
@@ -28,6 +33,9 @@ func (r *rollout) undo(ctx context.Context, cause error) (Outcome, error) {
 	if outcome.Undone = errors.Join(errs...); outcome.Undone != nil {
 		outcome.Status = batuta.Failed
 		cause = &batuta.Error{Kind: kindOf(cause), Err: fmt.Errorf("%w\nand what ran before is not all back: %w", cause, outcome.Undone)}
+	}
+	if !cancelled {
+		r.onFailure(ctx)
 	}
 	return outcome, cause
 }
@@ -67,6 +75,9 @@ func (r *rollout) undoWave(ctx context.Context, wave []*task) (errs []error) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	for _, t := range slices.Backward(wave) {
+		if t.out != nil {
+			continue // it is back already
+		}
 		undo := func() {
 			if err := r.undoTask(ctx, t); err != nil {
 				mu.Lock()
@@ -122,7 +133,7 @@ func (r *rollout) revive(ctx context.Context, t *task) error {
 			errs = append(errs, fmt.Errorf("start %s again: %w", c.Name, err))
 			continue
 		}
-		r.say(c.Ship, c.Instance, fmt.Sprintf("%s runs again", c.Name), 0)
+		r.sayOf(c, Started, c.Name+" runs again")
 	}
 	return errors.Join(errs...)
 }
@@ -174,7 +185,7 @@ func (r *rollout) drop(ctx context.Context, t *task) error {
 			errs = append(errs, err)
 			continue
 		}
-		r.say(t.Ship, t.Instance, "the new container is removed", 0)
+		r.say(t, Removed, "the new container is removed", 0)
 	}
 	return errors.Join(errs...)
 }

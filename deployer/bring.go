@@ -1,0 +1,115 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// bring has the declared container run and ready.
+func (r *rollout) bring(ctx context.Context, t *task) error {
+	if t.want == nil {
+		return nil
+	}
+	started := time.Now()
+	if t.current == nil || !t.current.running() {
+		if err := r.start(ctx, t); err != nil {
+			return err
+		}
+	}
+	a := t.awaited()
+	if t.Action != Keep {
+		a.settle = r.fleet.settle(t.want.Checks)
+	}
+	if err := a.ready(ctx); err != nil {
+		return err
+	}
+	t.ready = true
+	r.say(t, Ready, "ready", time.Since(started))
+	return nil
+}
+
+func (t *task) awaited() awaited {
+	return awaited{ship: t.ship, id: t.id, checks: t.want.Checks, env: t.want.Env, secrets: t.want.secrets}
+}
+
+// start creates the container if there is none, and starts it.
+func (r *rollout) start(ctx context.Context, t *task) error {
+	if t.current != nil && t.current.alive() { // restarting or paused
+		if err := r.fleet.stop(ctx, *t.current); err != nil {
+			return err
+		}
+	}
+	return r.fleet.act(ctx, 0, func(ctx context.Context) (err error) {
+		t.begun = true
+		if t.id == "" {
+			if t.id, err = t.ship.Create(ctx, r.plan.Scope, r.plan.Release, *t.want); err != nil {
+				return err
+			}
+			r.say(t, Created, "created", 0)
+		}
+		if err := t.ship.Start(ctx, t.id); err != nil {
+			return err
+		}
+		r.say(t, Started, "started", 0)
+		return nil
+	})
+}
+
+// stopOld stops what the task replaces, and what holds its host ports. It all
+// stays, to be started again if the deployment fails.
+func (r *rollout) stopOld(ctx context.Context, t *task) error {
+	for _, c := range slices.Concat(t.blocks, t.old) {
+		if !c.alive() {
+			continue
+		}
+		s, mine := r.claim(c.ID)
+		if !mine {
+			if err := s.wait(ctx); err != nil {
+				return fmt.Errorf("stop %s: %w", c.Name, err)
+			}
+			continue
+		}
+		t.stopped = append(t.stopped, c)
+		s.err = r.fleet.stop(ctx, c)
+		close(s.done)
+		if s.err != nil {
+			return fmt.Errorf("stop %s: %w", c.Name, s.err)
+		}
+		kind := Stopped
+		if t.want != nil && c.Instance == t.Instance {
+			kind = Replaced
+		}
+		r.sayOf(c, kind, c.Name+" stopped")
+	}
+	return nil
+}
+
+// stopping is a container being stopped by one of the tasks that want it.
+type stopping struct {
+	done chan struct{} // closed once it has stopped, or cannot be
+	err  error
+}
+
+func (s *stopping) wait(ctx context.Context) error {
+	select {
+	case <-s.done:
+		return s.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// claim gives the stopping of a container to the first task that wants it; the
+// others wait for it.
+func (r *rollout) claim(id string) (s *stopping, first bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := r.off[id]; s != nil {
+		return s, false
+	}
+	s = &stopping{done: make(chan struct{})}
+	r.off[id] = s
+	return s, true
+}

@@ -1,0 +1,166 @@
+package deployer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"batuta"
+)
+
+// errLost is the cause of the end of a deployment whose lease somebody else
+// took.
+var errLost = errors.New("the lease is lost")
+
+// hold takes the environment's lease on every ship that the plan changes. The
+// context that it gives ends when the lease is lost; release lets go of it. A
+// plan with nothing to do needs none.
+//
+// The first ship, by name, is asked before the others: of two who want the same
+// ships, one is told no before it holds any.
+func (r *rollout) hold(ctx context.Context) (_ context.Context, release func(), _ error) {
+	if r.plan.Empty() {
+		return ctx, func() {}, nil
+	}
+	l := &lease{
+		fleet: r.fleet, scope: r.plan.Scope, holder: r.fleet.holder(r.plan),
+		ships: r.plan.shipsOf(func(c Change) bool { return c.Action != Keep }), lost: make(chan struct{}),
+	}
+	if err := r.fleet.enter(l.scope, l.holder); err != nil {
+		return ctx, nil, err
+	}
+	if err := l.take(ctx); err != nil {
+		l.letGo(ctx)
+		return ctx, nil, err
+	}
+	r.lost = l.lost
+	held, end := context.WithCancelCause(ctx)
+	renewing, enough := context.WithCancel(context.WithoutCancel(ctx))
+	var renewer sync.WaitGroup
+	renewer.Go(func() { l.keep(renewing, end) })
+	return held, func() {
+		enough()
+		renewer.Wait()
+		end(nil)
+		if errors.Is(context.Cause(ctx), ErrSuspended) { // it is resumed by the same holder
+			r.fleet.leave(l.scope)
+			return
+		}
+		l.letGo(ctx)
+	}, nil
+}
+
+// holder is who applies the plan.
+func (f *Fleet) holder(p Plan) string {
+	if p.By == "" {
+		return f.options.Holder
+	}
+	return f.options.Holder + " " + p.By
+}
+
+// enter and leave keep one fleet from applying two plans to one environment:
+// to the ships, both have the same holder.
+func (f *Fleet) enter(s Scope, holder string) error {
+	f.applying.Lock()
+	defer f.applying.Unlock()
+	if by, taken := f.holders[s]; taken {
+		return heldBy(s, by)
+	}
+	if f.holders == nil {
+		f.holders = map[Scope]string{}
+	}
+	f.holders[s] = holder
+	return nil
+}
+
+func (f *Fleet) leave(s Scope) {
+	f.applying.Lock()
+	defer f.applying.Unlock()
+	delete(f.holders, s)
+}
+
+func heldBy(s Scope, by string) error {
+	return &batuta.Error{
+		Kind: batuta.Conflict, Message: fmt.Sprintf("%s is being changed by %s", s.Environment, by),
+		Hint: "nothing was touched; deploy again when that has ended. A lease whose holder is gone ends by itself",
+	}
+}
+
+// lease is the right to change an environment, on each of some ships.
+type lease struct {
+	fleet  *Fleet
+	scope  Scope
+	holder string
+	ships  []batuta.ShipName
+	lost   chan struct{} // closed when it is
+}
+
+// take takes or renews the lease on all ships.
+func (l *lease) take(ctx context.Context) error {
+	if len(l.ships) == 0 {
+		return nil
+	}
+	if err := l.on(ctx, l.ships[0]); err != nil {
+		return err
+	}
+	errs := make([]error, len(l.ships))
+	var all sync.WaitGroup
+	for n, name := range l.ships[1:] {
+		all.Go(func() { errs[n] = l.on(ctx, name) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// on takes or renews the lease on one ship. One that knows no leases is no
+// error.
+func (l *lease) on(ctx context.Context, name batuta.ShipName) error {
+	by, err := ask(ctx, l.fleet, name, l.fleet.options.Ask, func(ctx context.Context, s Ship) (string, error) {
+		return s.Lock(ctx, l.scope, l.holder, l.fleet.options.Lease)
+	})
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return nil
+	case err != nil:
+		return cmp.Or(ended(ctx), unavailable(name, err))
+	case by != "" && by != l.holder:
+		return heldBy(l.scope, by)
+	}
+	return nil
+}
+
+// keep renews the lease until ctx ends or somebody else has it. A ship that
+// does not answer gives it to nobody else either.
+func (l *lease) keep(ctx context.Context, end context.CancelCauseFunc) {
+	tick := time.NewTicker(l.fleet.options.Lease / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := l.take(ctx); errors.Is(err, batuta.Conflict) {
+			close(l.lost)
+			end(fmt.Errorf("%w: %w", errLost, err))
+			return
+		}
+	}
+}
+
+// letGo gives the lease back, as far as the ships answer; on the others it
+// ends by itself.
+func (l *lease) letGo(ctx context.Context) {
+	defer l.fleet.leave(l.scope)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.fleet.options.Ask)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, name := range slices.Clone(l.ships) {
+		all.Go(func() { _ = l.fleet.ships[name].Unlock(ctx, l.scope, l.holder) })
+	}
+	all.Wait()
+}
