@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"batuta"
 )
@@ -22,37 +22,38 @@ type load struct {
 
 // pull brings every image that the plan starts to its ship, and reports all
 // that could not be had. Each ship pulls a few at a time, and so does the
-// fleet.
+// fleet: a ship that has its fill holds up no other.
 func (r *rollout) pull(ctx context.Context) error {
-	loads := r.loads()
-	errs := make([]error, len(loads))
-	turns := make(chan struct{}, r.fleet.options.Pulls)
-	var all errgroup.Group
-	for from := 0; from < len(loads); {
-		to := from
-		for to < len(loads) && loads[to].ship == loads[from].ship {
-			to++
+	rest := r.loads()
+	var errs []error
+	busy, running := map[batuta.ShipName]int{}, 0
+	pulled := make(chan batuta.ShipName)
+	var mu sync.Mutex
+	for len(rest) > 0 || running > 0 {
+		n := slices.IndexFunc(rest, func(l load) bool { return busy[l.ship] < r.fleet.options.PullsPerShip })
+		if n < 0 || running == r.fleet.options.Pulls {
+			busy[<-pulled]--
+			running--
+			continue
 		}
-		mine, failed := loads[from:to], errs[from:to]
-		all.Go(func() error {
-			var ship errgroup.Group
-			ship.SetLimit(r.fleet.options.PullsPerShip)
-			for n, l := range mine {
-				ship.Go(func() error {
-					turns <- struct{}{}
-					defer func() { <-turns }()
-					failed[n] = r.pullOne(ctx, l)
-					return nil
-				})
+		l := rest[n]
+		copy(rest[1:n+1], rest[:n])
+		rest = rest[1:]
+		busy[l.ship]++
+		running++
+		go func() {
+			if err := r.pullOne(ctx, l); err != nil {
+				mu.Lock()
+				errs = append(errs, err)
+				mu.Unlock()
 			}
-			return ship.Wait()
-		})
-		from = to
+			pulled <- l.ship
+		}()
 	}
-	_ = all.Wait() // the errors are in errs
 	if err := ended(ctx); err != nil {
 		return err
 	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)
 }
 
@@ -83,7 +84,8 @@ func (r *rollout) loads() []load {
 			need(*t.want)
 		}
 	}
-	for _, s := range r.plan.Services {
+	for _, name := range slices.Sorted(maps.Keys(r.plan.Services)) {
+		s := r.plan.Services[name]
 		for _, hooks := range [][]Hook{s.Hooks.Before, s.Hooks.After, s.Hooks.OnFailure} {
 			for _, h := range hooks {
 				need(h.Instance)

@@ -70,25 +70,35 @@ func (r *rollout) ranBefore() bool {
 	return slices.ContainsFunc(r.tasks, func(t *task) bool { return t.Action != Start })
 }
 
-// undoWave undoes a wave's tasks in the reverse of carryOut's order.
+// undoWave undoes a wave's tasks in the reverse of carryOut's order. Once one
+// of a service whose old and new cannot run side by side is away for good, the
+// new ones of it that serve are left to serve.
 func (r *rollout) undoWave(ctx context.Context, wave []*task) (errs []error) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
+	away := map[batuta.ServiceName]bool{}
 	for _, t := range slices.Backward(wave) {
 		if t.out != nil {
 			continue // it is back already
 		}
-		undo := func() {
-			if err := r.undoTask(ctx, t); err != nil {
+		undo := func() error {
+			err := r.undoTask(ctx, t)
+			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
 				errs = append(errs, fmt.Errorf("put back %s on %s: %w", t.Instance, t.Ship, err))
 			}
+			return err
 		}
-		if t.apart() {
-			undo()
-		} else {
-			all.Go(undo)
+		switch {
+		case !t.apart():
+			all.Go(func() { _ = undo() }) // the error is in errs
+		case t.ready && t.Action != Keep && away[t.Service]:
+			mu.Lock()
+			errs = append(errs, fmt.Errorf("put back %s on %s: left to serve, as others of %s are away", t.Instance, t.Ship, t.Service))
+			mu.Unlock()
+		case undo() != nil:
+			away[t.Service] = true
 		}
 	}
 	all.Wait()
