@@ -3,6 +3,7 @@ package docker
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -52,9 +53,10 @@ func newBlueprint(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance)
 // names of its service and its instance. Docker takes the links from here in a
 // network that somebody made, and from HostConfig in its own.
 func (b *blueprint) join(network string, i deployer.Instance) {
+	aliases := slices.Compact([]string{string(i.Service), string(i.Name)})
 	b.body.HostConfig.NetworkMode = network
 	b.body.NetworkingConfig.EndpointsConfig = map[string]endpoint{network: {
-		Aliases: append([]string{string(i.Service), string(i.Name)}, i.Aliases...), Links: linksOf(i.Links),
+		Aliases: append(aliases, i.Aliases...), Links: linksOf(i.Links),
 	}}
 }
 

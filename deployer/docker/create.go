@@ -54,7 +54,7 @@ func (s *Ship) create(ctx context.Context, scope deployer.Scope, r batuta.Releas
 // place makes the container under the first of its names that it can have, or
 // finds it.
 func (s *Ship) place(ctx context.Context, scope deployer.Scope, i deployer.Instance, want *blueprint) (string, error) {
-	if i.Called != "" { // a name that others may have had when it was made: names do not tell whether it is there
+	if i.Called != "" { // another may have had that name when this one was made: its own does not tell
 		if id, err := s.existing(ctx, want); id != "" || err != nil {
 			return id, err
 		}
@@ -81,7 +81,7 @@ func (s *Ship) existing(ctx context.Context, want *blueprint) (string, error) {
 		return "", err
 	}
 	for _, c := range found {
-		if id, err := s.reuse(ctx, c.Names[0][1:], c.ID, c.State); id != "" || err != nil {
+		if id, err := s.reuse(ctx, listed(s.name, c).Name, c.ID, c.State); id != "" || err != nil {
 			return id, err
 		}
 	}
@@ -131,7 +131,8 @@ func (s *Ship) postCreate(ctx context.Context, name string, want *blueprint) (st
 		return "", err
 	}
 	var made container.CreateResponse
-	return made.ID, json.Unmarshal(said, &made)
+	err = json.Unmarshal(said, &made)
+	return made.ID, err
 }
 
 // settleName decides about the container that has the name: it is the one that

@@ -199,6 +199,10 @@ func TestWhatDockerDoesNotTake(t *testing.T) {
 	if _, err := b.Create(t.Context(), b.scope, 7, b.instance(sleeps, func(i *deployer.Instance) { i.Restart = "sometimes" })); !errors.Is(err, batuta.Invalid) {
 		t.Errorf("restart policy: %v", err)
 	}
+	elsewhere := b.instance(sleeps, named("elsewhere"), func(i *deployer.Instance) { i.Platform = "linux/s390x" })
+	if _, err := b.Create(t.Context(), b.scope, 7, elsewhere); !errors.Is(err, batuta.NotFound) {
+		t.Errorf("an image for another machine: %v", err)
+	}
 	id := b.create(t, b.instance("", func(i *deployer.Instance) { i.Command = []string{"/no/such/program"} }))
 	if err := b.Start(t.Context(), id); !errors.Is(err, batuta.Invalid) || !strings.Contains(err.Error(), "/no/such/program") {
 		t.Errorf("a program that is missing: %v", err)

@@ -30,6 +30,9 @@ import (
 // Numbers begin again after an Unlock, so that somebody slow may make one that
 // was right a while ago. That is why a lease counts only after a second look:
 // the one before it has to be there still, and none may be above it.
+//
+// Whoever removes all unused volumes of a ship removes its locks, too: docker
+// volume prune does so up to API 1.41, and later with --all.
 
 // lease is one generation of a lock.
 type lease struct {

@@ -145,8 +145,15 @@ func calls(s *docker.Ship, b *bench, id string) map[string]func(context.Context)
 			_, err := s.Create(ctx, b.scope, 7, b.instance(sleeps))
 			return err
 		},
-		"Start":         func(ctx context.Context) error { return s.Start(ctx, id) },
-		"Stop":          func(ctx context.Context) error { return s.Stop(ctx, id, time.Second) },
+		"Start": func(ctx context.Context) error { return s.Start(ctx, id) },
+		"Stop":  func(ctx context.Context) error { return s.Stop(ctx, id, time.Second) },
+		"Kill":  func(ctx context.Context) error { return s.Kill(ctx, id) },
+		"Prune": func(ctx context.Context) error {
+			_, err := s.Prune(ctx, []string{b.image.Repository}, []batuta.Image{b.image})
+			return err
+		},
+		"Lock":          func(ctx context.Context) error { _, err := s.Lock(ctx, b.scope, "ada", time.Minute); return err },
+		"Unlock":        func(ctx context.Context) error { return s.Unlock(ctx, b.scope, "ada") },
 		"Remove":        func(ctx context.Context) error { return s.Remove(ctx, id) },
 		"RemoveNetwork": func(ctx context.Context) error { return s.RemoveNetwork(ctx, b.scope) },
 		"Wait":          func(ctx context.Context) error { _, err := s.Wait(ctx, id); return err },

@@ -3,6 +3,7 @@ package docker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -114,7 +115,7 @@ func (s *Ship) untag(ctx context.Context, names imageNames) (bool, error) {
 		case errdefs.IsConflict(err):
 			return false, nil
 		case err != nil:
-			return false, s.fault(err, "remove image %s", name)
+			return false, fmt.Errorf("remove image %s: %w", name, err)
 		}
 	}
 	return true, nil

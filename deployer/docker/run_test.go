@@ -77,6 +77,23 @@ func TestPortThatIsTaken(t *testing.T) {
 	}
 }
 
+func TestPortOfARange(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	first := lab.FreePort(t, lab.Machine)
+	ranged := func(i *deployer.Instance) {
+		i.Ports = []deployer.Port{{Container: 8080, Host: first, HostEnd: first + 9, Protocol: "tcp"}}
+	}
+	b.run(t, b.instance(sleeps, ranged))
+	b.run(t, b.instance(sleeps, ranged))
+	all, err := b.Containers(t.Context(), b.scope)
+	must(t, err)
+	one, two := all[0].Ports[0].Host, all[1].Ports[0].Host
+	if one == two || min(one, two) < first || max(one, two) > first+9 {
+		t.Errorf("ports %d and %d; want two from %d on", one, two, first)
+	}
+}
+
 func TestWaitSeesACrashBehindARestart(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

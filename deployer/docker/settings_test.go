@@ -5,14 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
+	"runtime"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/docker/docker/api/types/network"
@@ -21,7 +16,7 @@ import (
 
 	"batuta"
 	"batuta/deployer"
-	"batuta/deployer/docker"
+	"batuta/internal/lab"
 )
 
 // looksAround prints what a container sees of its settings.
@@ -33,6 +28,7 @@ cat /run/secrets/password; stat -c "%a %u %g" /run/secrets/password; cat /etc/ke
 func settled(i *deployer.Instance) {
 	i.Env = []deployer.Variable{{Name: "PATH", Unset: true}}
 	i.Hostname, i.User, i.Workdir, i.Init, i.ReadOnly, i.ShmSize = "portal", "1000:2000", "/tmp", true, true, 8<<20
+	i.Platform = "linux/" + runtime.GOARCH
 	i.Tmpfs = map[string]string{"/tmp": "size=1m,mode=1777"}
 	i.Sysctls = map[string]string{"net.core.somaxconn": "77"}
 	i.Ulimits = []deployer.Ulimit{{Name: "nofile", Soft: 200, Hard: 300}}
@@ -47,17 +43,20 @@ func TestContainerSeesItsSettings(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	id := b.run(t, b.instance(looksAround, settled))
-	_, err := b.Wait(t.Context(), id)
-	must(t, err)
-	got, err := b.Tail(t.Context(), id, 100)
-	must(t, err)
 	want := []string{
 		"portal", "/tmp", "1000", "2000", "77", "200", "300", "0", "1", "docker-init",
 		"touch: /x: Read-only file system", "scratch", "8192", "hunter2", "400 1000 2000", "a key",
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
+	b.prints(t, id, want...)
+}
+
+// prints waits until a container has printed the lines, and no others.
+func (b *bench) prints(t *testing.T, id string, want ...string) {
+	t.Helper()
+	lab.Wait(t, patient, func() error {
+		got, err := b.Tail(t.Context(), id, 100)
+		return errors.Join(err, sayUnless(slices.Equal(got, want), "%s", cmp.Diff(want, got)))
+	})
 }
 
 func TestSecretFilesGoWithTheirContainer(t *testing.T) {
@@ -76,10 +75,7 @@ func TestSecretFilesGoWithTheirContainer(t *testing.T) {
 		t.Errorf("a secret is told by %s", told)
 	}
 	must(t, b.Start(t.Context(), id))
-	said, err := b.Tail(t.Context(), id, 1)
-	if must(t, err); !slices.Equal(said, []string{"hunter3"}) {
-		t.Errorf("the container found %q", said)
-	}
+	b.prints(t, id, "hunter3")
 	must(t, b.Remove(t.Context(), id))
 	if len(found.Mounts) != 2 { // the two directories
 		t.Errorf("mounts: %+v", found.Mounts)
@@ -90,42 +86,6 @@ func TestSecretFilesGoWithTheirContainer(t *testing.T) {
 		if m.Name != "" && slices.ContainsFunc(left.Volumes, func(v *volume.Volume) bool { return v.Name == m.Name }) {
 			t.Errorf("the secrets in %s stay on the ship", m.Destination)
 		}
-	}
-}
-
-// TestWhatIsSentIsTheBody reads along on the way to the Engine.
-func TestWhatIsSentIsTheBody(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	engine, err := url.Parse("http" + strings.TrimPrefix(b.at.TCP, "tcp"))
-	must(t, err)
-	var sent atomic.Pointer[[]byte]
-	pass := httputil.NewSingleHostReverseProxy(engine)
-	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, "/containers/create") {
-			content, err := io.ReadAll(r.Body)
-			if err != nil {
-				t.Error(err)
-			}
-			sent.Store(&content)
-			r.Body = io.NopCloser(bytes.NewReader(content))
-		}
-		pass.ServeHTTP(w, r)
-	}))
-	t.Cleanup(between.Close)
-	ship := dial(t, b.at.Name, "tcp://"+between.Listener.Addr().String(), docker.Options{})
-	i := b.instance(sleeps, settled, published, func(i *deployer.Instance) {
-		i.Env = append(i.Env, deployer.Variable{Name: "PIN", Value: "0000", Secret: true})
-		i.CapAdd, i.CapDrop = []string{"NET_ADMIN"}, []string{"CHOWN"}
-	})
-	_, err = ship.Create(t.Context(), b.scope, 7, i)
-	must(t, err)
-	body, err := docker.CreateBody(b.scope, 7, i)
-	must(t, err)
-	own := b.networks(t, raw(t, b.at.Endpoint))[0]
-	want := strings.NewReplacer("PIN=[secret]", "PIN=0000", `"`+own.Name+`"`, `"`+own.ID+`"`).Replace(string(body))
-	if got := string(*sent.Load()); got != want {
-		t.Errorf("sent\n%s\nwant\n%s", got, want)
 	}
 }
 
