@@ -60,6 +60,7 @@ type Config struct {
 	Apps    map[batuta.AppName]App
 	Store   Store
 	Source  Source
+	Commits Historian // nil: nobody knows
 	Builder Builder
 	Pinner  Pinner
 	Fleet   Fleet

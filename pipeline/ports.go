@@ -159,6 +159,12 @@ type (
 		Fetch(ctx context.Context, repo gitsource.Repository, ref string, rev batuta.Revision, dir string) (gitsource.Tree, error)
 	}
 
+	// Historian tells which commits a revision has that another has not, the
+	// newest first; none if the repository is not at hand.
+	Historian interface {
+		Between(ctx context.Context, repo gitsource.Repository, from, to batuta.Revision, limit int) ([]gitsource.Commit, error)
+	}
+
 	// Builder makes an image of a tree and pushes it.
 	Builder interface {
 		Build(ctx context.Context, r builder.Request, log io.Writer) (batuta.Image, error)

@@ -169,7 +169,7 @@ func (s *server) openPipeline(_ context.Context, p parts) (err error) {
 		kept = p.wrap(kept)
 	}
 	s.pipeline = pipeline.New(pipeline.Config{
-		Apps: s.apps(), Store: kept, Source: s.fetcher(), Builder: s.builder, Pinner: pinner{s}, Fleet: s.fleet,
+		Apps: s.apps(), Store: kept, Source: s.fetcher(), Commits: s.fetcher(), Builder: s.builder, Pinner: pinner{s}, Fleet: s.fleet,
 		Ships: s.harbour(), Notifier: notifier{s.log}, Every: s.config.Reconcile.Every, KeepEvents: s.config.History.Events,
 		Logs: s.logs, Log: s.log, Dir: s.dir("runs"), Key: s.key,
 		AtOnce: s.config.Runs.AtOnce, Retries: s.config.Runs.Retries, Backoff: time.Second,

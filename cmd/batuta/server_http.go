@@ -19,7 +19,7 @@ import (
 // openHandler mounts everything on the one port.
 func (s *server) openHandler(context.Context, parts) error {
 	pages, err := web.New(web.Config{
-		Reader: reader{s.pipeline, s}, Logs: wholeLog{s}, Doorman: doorman{s},
+		Reader: reader{s.pipeline, s}, Harbour: s.pipeline, Logs: wholeLog{s}, Doorman: doorman{s},
 		Anonymous: s.config.Dashboard.Anonymous, Version: version, Log: s.log,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -20,16 +21,14 @@ import (
 
 func TestFetchTakesTheNearestCredentials(t *testing.T) { //nolint:paralleltest // the environment is the process's
 	g, at := newGate(t), lab.Ships(t, 1)[0]
-	i := g.image(t, at)
+	tag := g.tag(t, at) // the Engine asks no registry for a digest that it has seen
 	good, bad := &deployer.Login{User: "ship", Password: "secret"}, &deployer.Login{User: "ship", Password: "guess"}
 	wrongly := func(string) (string, string, bool) { return "ship", "guess", true }
 	nobody := func(string) (string, string, bool) { return "", "", false }
 	config := t.TempDir()
 	t.Setenv("DOCKER_CONFIG", config)
-	engine := raw(t, at.Endpoint)
 	fetch := func(o docker.Options, login *deployer.Login) error {
-		_, _ = engine.ImageRemove(t.Context(), i.String(), image.RemoveOptions{}) // or nobody would ask for it
-		return dial(t, at.Name, at.TCP, o).Fetch(t.Context(), i.String(), login, nil)
+		return dial(t, at.Name, at.TCP, o).Fetch(t.Context(), tag, login, nil)
 	}
 	for name, denied := range map[string]error{
 		"nobody's":           fetch(docker.Options{}, nil),
@@ -49,7 +48,17 @@ func TestFetchTakesTheNearestCredentials(t *testing.T) { //nolint:paralleltest /
 	if err := fetch(docker.Options{Auth: wrongly}, nil); !errors.Is(err, batuta.Denied) {
 		t.Errorf("a ship's wrong one beside a right one: %v", err)
 	}
-	must(t, dial(t, at.Name, at.TCP, docker.Options{}).Pull(t.Context(), i))
+}
+
+// tag is busybox as the gate has it, by a tag that the ship forgets when t
+// ends.
+func (g *gate) tag(t *testing.T, at lab.Ship) string {
+	t.Helper()
+	tag, engine := g.host+"/library/busybox:latest", raw(t, at.Endpoint)
+	t.Cleanup(func() {
+		_, _ = engine.ImageRemove(context.WithoutCancel(t.Context()), tag, image.RemoveOptions{}) // if it is there
+	})
+	return tag
 }
 
 func TestFetchedTagIsFound(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -30,8 +31,11 @@ const (
 	maxGreeting = 8 << 10 // what a login may print before
 )
 
+// errFull is a link on which no further program can be run: sshd allows ten,
+// unless its MaxSessions says otherwise.
+var errFull = errors.New("there are too many programs on this connection")
+
 // help connects to a socket of the far machine by means of a program there.
-// sshd allows ten of them at a time, unless its MaxSessions says otherwise.
 func (l *link) help(ctx context.Context, socket string) (net.Conn, error) {
 	session, err := l.session(ctx)
 	if err != nil {
@@ -39,23 +43,27 @@ func (l *link) help(ctx context.Context, socket string) (net.Conn, error) {
 	}
 	conn, err := l.runHelper(ctx, session, socket)
 	if err != nil {
+		l.helpers.Add(-1)
 		_ = session.Close() // the cause is more telling
 	}
 	return conn, err
 }
 
-// session is one in which a program runs on the far machine.
+// session is one in which a program runs on the far machine. It counts among
+// the helpers until it is closed.
 func (l *link) session(ctx context.Context) (*ssh.Session, error) {
 	made, failed := make(chan *ssh.Session), make(chan error, 1)
+	l.helpers.Add(1)
 	l.begin(func() {
 		session, err := l.client.NewSession()
 		if err != nil {
-			failed <- err
+			failed <- l.refusal(err)
 			return
 		}
 		select {
 		case made <- session:
 		case <-ctx.Done():
+			l.helpers.Add(-1)
 			_ = session.Close() // nobody wants it any more
 		}
 	})
@@ -63,12 +71,22 @@ func (l *link) session(ctx context.Context) (*ssh.Session, error) {
 	case session := <-made:
 		return session, nil
 	case err := <-failed:
-		return nil, &batuta.Error{Kind: batuta.Unavailable, Message: "start a program there", Err: err, Hint: forwardHint}
+		return nil, err
 	case <-l.over:
 		return nil, errLost()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+}
+
+// refusal is why no session could be had: sshd does not tell that there are
+// too many.
+func (l *link) refusal(err error) error {
+	others := l.helpers.Add(-1) > 0
+	if _, refused := errors.AsType[*ssh.OpenChannelError](err); refused && others {
+		err = errFull
+	}
+	return noHelper(err)
 }
 
 func errLost() error {
@@ -92,13 +110,20 @@ func (l *link) runHelper(ctx context.Context, session *ssh.Session, socket strin
 		return nil, err
 	}
 	from := bufio.NewReader(out)
-	if err := awaitHelper(from); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
+	err = awaitHelper(from)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, io.EOF):
 		return nil, helperFault(session.Wait(), socket)
+	case err != nil:
+		return nil, noHelper(err)
 	}
-	return l.channel(&command{session: session, Reader: from, WriteCloser: in})
+	return l.channel(&command{session: session, Reader: from, WriteCloser: in, ended: func() { l.helpers.Add(-1) }})
+}
+
+func noHelper(err error) error {
+	return &batuta.Error{Kind: batuta.Unavailable, Message: "run a program there", Err: err, Hint: forwardHint}
 }
 
 // awaitHelper reads up to the helper's word.
@@ -119,7 +144,7 @@ func awaitHelper(from *bufio.Reader) error {
 func helperFault(err error, socket string) error {
 	ended, _ := errors.AsType[*ssh.ExitError](err)
 	if ended == nil {
-		return &batuta.Error{Kind: batuta.Unavailable, Message: "run a program there", Err: err, Hint: forwardHint}
+		return noHelper(err)
 	}
 	switch ended.ExitStatus() {
 	case 65:
@@ -135,7 +160,7 @@ func helperFault(err error, socket string) error {
 			Hint: "see that Docker runs there; " + forwardHint + ", or install Docker's command line",
 		}
 	}
-	return &batuta.Error{Kind: batuta.Unavailable, Message: "run a program there", Err: err, Hint: forwardHint}
+	return noHelper(err)
 }
 
 // quote makes s one word for the shell at the other end.
@@ -146,12 +171,15 @@ type command struct {
 	session *ssh.Session
 	io.Reader
 	io.WriteCloser
+	ended func()
+	once  sync.Once
 }
 
 var _ net.Conn = (*command)(nil)
 
 // Close ends the program.
 func (c *command) Close() error {
+	c.once.Do(c.ended)
 	_ = c.WriteCloser.Close() // the session ends it anyway
 	if err := c.session.Close(); err != nil && !errors.Is(err, io.EOF) {
 		return err

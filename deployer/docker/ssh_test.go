@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"batuta"
 	"batuta/deployer"
@@ -39,7 +42,7 @@ func overSSH(t *testing.T, s *lab.SSHD) *docker.Ship {
 func TestShipThroughSSHKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	at, s := lab.Ships(t, 1)[0], lab.NewSSHD(t)
-	noForward := lab.NewSSHD(t, "AllowStreamLocalForwarding no", "MaxSessions 100")
+	noForward := lab.NewSSHD(t, "AllowStreamLocalForwarding no")
 	for name, way := range map[string]struct {
 		endpoint string
 		reach    deployer.Reach
@@ -57,23 +60,33 @@ func TestShipThroughSSHKeepsTheContract(t *testing.T) {
 
 func TestManyCallsThroughOneConnection(t *testing.T) {
 	t.Parallel()
-	s := lab.NewSSHD(t, "MaxSessions 1")
-	ship := overSSH(t, s)
-	answers := make(chan error)
-	for range 25 {
-		go func() {
-			_, err := ship.Containers(t.Context(), deployer.Scope{App: "nobody", Environment: "nowhere"})
-			answers <- err
-		}()
-	}
-	for range 25 {
-		if err := <-answers; err != nil {
-			t.Error(err)
-		}
-	}
+	s := lab.NewSSHD(t, "MaxSessions 0")
+	must(t, manyCalls(t, overSSH(t, s)))
 	if n := s.Logins(); n != 1 {
 		t.Errorf("%d logins", n)
 	}
+}
+
+func TestManyCallsThroughHelpers(t *testing.T) {
+	t.Parallel()
+	s := lab.NewSSHD(t, "AllowStreamLocalForwarding no")
+	must(t, manyCalls(t, overSSH(t, s)))
+	if n := s.Logins(); n > 5 {
+		t.Errorf("%d logins", n)
+	}
+}
+
+// manyCalls makes 25 calls at the same time.
+func manyCalls(t *testing.T, ship *docker.Ship) error {
+	t.Helper()
+	var calls errgroup.Group
+	for range 25 {
+		calls.Go(func() error {
+			_, err := ship.Containers(t.Context(), deployer.Scope{App: "nobody", Environment: "nowhere"})
+			return err
+		})
+	}
+	return calls.Wait()
 }
 
 // wrong tells unless an error is of a kind and has some words, in its text
@@ -173,10 +186,37 @@ func TestSocketThatIsNotThere(t *testing.T) {
 
 func TestForwardingThatIsForbidden(t *testing.T) {
 	t.Parallel()
-	s := lab.NewSSHD(t, "AllowTcpForwarding no")
 	at := lab.Ships(t, 1)[0]
+	s := lab.NewSSHD(t, "AllowTcpForwarding no")
 	_, err := dial(t, at.Name, at.TCP, docker.Options{Reach: tunnelled(s)}).Facts(t.Context())
 	must(t, wrong(err, batuta.Denied, "does not forward", "AllowTcpForwarding yes"))
+	s = lab.NewSSHD(t, "AllowStreamLocalForwarding no", "MaxSessions 0")
+	_, err = overSSH(t, s).Facts(t.Context())
+	must(t, wrong(err, batuta.Unavailable, "run a program there", "AllowStreamLocalForwarding yes"))
+	bin := t.TempDir()
+	must(t, os.Symlink("/bin/sh", filepath.Join(bin, "sh")))
+	s = lab.NewSSHD(t, "AllowStreamLocalForwarding no", `ForceCommand PATH=`+bin+` sh -c "$SSH_ORIGINAL_COMMAND"`)
+	_, err = overSSH(t, s).Facts(t.Context())
+	must(t, wrong(err, batuta.Unavailable, "or sshd does not forward to it", "install Docker's command line"))
+}
+
+func TestSocketOfOthers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(dir), 0o755)) // others see that it is there
+	socket := filepath.Join(dir, "docker.sock")
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "unix", socket)
+	must(t, err)
+	t.Cleanup(func() { must(t, listener.Close()) })
+	must(t, os.Chmod(socket, 0))
+	force := `ForceCommand sh -c "$SSH_ORIGINAL_COMMAND"`
+	if os.Geteuid() == 0 { // who may do everything
+		force = `ForceCommand setpriv --reuid=65534 --regid=65534 --clear-groups sh -c "$SSH_ORIGINAL_COMMAND"`
+	}
+	s := lab.NewSSHD(t, "AllowStreamLocalForwarding no", force)
+	endpoint := fmt.Sprintf("ssh://%s@%s:%d%s", s.User, s.Host, s.Port, socket)
+	_, err = dial(t, "node1", endpoint, docker.Options{Reach: login(s)}).Facts(t.Context())
+	must(t, wrong(err, batuta.Denied, socket+" may not be used", "usermod -aG docker"))
 }
 
 func TestKilledConnectionIsMadeAgain(t *testing.T) {

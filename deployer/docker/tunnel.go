@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -19,40 +21,45 @@ import (
 // Engine are channels of one SSH connection, which is made when it is first
 // needed and again after it was lost. The Docker command line, which has
 // nothing but ssh itself, logs in anew for each connection: with 25 calls at a
-// time that is 25 processes on both sides, and more than the sessions and
-// unauthenticated connections that sshd allows by default (10 each). Channels
-// are not sessions, and cost one round trip.
+// time that is 25 processes on both sides, and more than the logins under way
+// that sshd allows by default (10). Channels cost one round trip.
 type tunnel struct {
 	to     deployer.SSH
 	logins flights[*link]
 
 	mu     sync.Mutex
-	live   *link
+	links  [maxLinks]*link // the first is all there is, unless it gets full
 	closed bool
 }
 
+// maxLinks bounds the SSH connections where each takes ten of ours at most.
+const maxLinks = 10
+
 func newTunnel(to deployer.SSH) *tunnel { return &tunnel{to: to} }
 
-// dial connects to a socket or port as the far machine sees it. A connection
-// that was lost without notice is made again.
+// dial connects to a socket or port as the far machine sees it. A link that
+// was lost without notice is made again; one that is full is left aside.
 func (t *tunnel) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	for {
-		l, known, err := t.link(ctx)
+	for n := 0; ; {
+		l, known, err := t.link(ctx, n)
 		if err != nil {
 			return nil, err
 		}
 		conn, err := l.open(ctx, network, address)
-		if err == nil || !known || !l.lost() {
+		switch {
+		case errors.Is(err, errFull) && n < maxLinks-1:
+			n++
+		case err == nil, !known || !l.lost():
 			return conn, err
 		}
 	}
 }
 
-// link gives the live connection, or logs in. Known tells that it was there
-// before, and may have been lost meanwhile.
-func (t *tunnel) link(ctx context.Context) (_ *link, known bool, err error) {
+// link gives the n-th live connection, or logs in. Known tells that it was
+// there before, and may have been lost meanwhile.
+func (t *tunnel) link(ctx context.Context, n int) (_ *link, known bool, err error) {
 	t.mu.Lock()
-	live, closed := t.live, t.closed
+	live, closed := t.links[n], t.closed
 	t.mu.Unlock()
 	switch {
 	case closed:
@@ -60,7 +67,7 @@ func (t *tunnel) link(ctx context.Context) (_ *link, known bool, err error) {
 	case live != nil && !live.lost():
 		return live, true, nil
 	}
-	l, err := t.logins.do(ctx, "", t.login)
+	l, err := t.logins.do(ctx, strconv.Itoa(n), func(ctx context.Context) (*link, error) { return t.login(ctx, n) })
 	return l, false, err
 }
 
@@ -71,7 +78,7 @@ func errLetGo() error {
 // loginTimeout is how long it may take to connect and to be let in.
 const loginTimeout = 20 * time.Second
 
-func (t *tunnel) login(ctx context.Context) (*link, error) {
+func (t *tunnel) login(ctx context.Context, n int) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 	client, err := login(ctx, t.to)
@@ -85,18 +92,20 @@ func (t *tunnel) login(ctx context.Context) (*link, error) {
 		l.close()
 		return nil, errLetGo()
 	}
-	t.live = l
+	t.links[n] = l
 	return l, nil
 }
 
-// close ends the connection and waits until nothing of it is left here.
+// close ends the connections and waits until nothing of them is left here.
 func (t *tunnel) close() {
 	t.mu.Lock()
 	t.closed = true
-	live := t.live
+	links := t.links
 	t.mu.Unlock()
-	if live != nil {
-		live.close()
+	for _, l := range links {
+		if l != nil {
+			l.close()
+		}
 	}
 }
 
@@ -106,6 +115,8 @@ type link struct {
 	over   chan struct{} // closed when it was lost
 	doubt  chan struct{} // somebody waited in vain
 	work   sync.WaitGroup
+
+	helpers atomic.Int32 // programs that run on the far machine
 
 	mu     sync.Mutex
 	closed bool // no more work begins

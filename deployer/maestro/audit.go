@@ -52,7 +52,7 @@ var auditKeys = map[AuditType][]string{
 func (r *reader) auditors(v *value) []Auditor {
 	var out []Auditor
 	for _, w := range r.list(v) {
-		if !r.dict(w) {
+		if w.kind != dict {
 			r.problem(w, "want an auditor, have "+w.kind.String(), "write {type: log, file: PATH}")
 			continue
 		}

@@ -123,7 +123,7 @@ func (r *reader) name(at *value, name string) {
 var serviceKeys = []string{"image", "instances", "omit", "requires", "wants_info", "env", "envfile", "lifecycle", "limits", "ports"}
 
 func (r *reader) service(d *Document, name string, v *value) *service {
-	r.known(v, serviceKeys, serviceHints)
+	r.known(v, serviceKeys, serviceHints())
 	s := &service{
 		at: v, image: r.needed(v, "image", "MaestroNG wants one even if every instance has its own"),
 		omit: r.flag(v.get("omit")), env: v.get("env"), envfile: v.get("envfile"),
@@ -140,7 +140,7 @@ func (r *reader) service(d *Document, name string, v *value) *service {
 			r.problem(key, fmt.Sprintf("service %q has an instance %q too", first.service, i), "instance names are unique in a document, as they are the containers' names")
 			return
 		}
-		d.instances[i] = r.instance(name, s, i, w)
+		d.instances[i] = r.instance(d.schema, name, s, i, w)
 		s.instances = append(s.instances, i)
 	})
 	slices.Sort(s.instances)
@@ -168,11 +168,30 @@ func (r *reader) requirements(d *Document) {
 		}
 	}
 	r.volumesFrom(d)
+	r.foreign(d)
 	if cycle := d.cycle(); cycle != nil {
 		at := d.services[cycle[0]].at
 		if q := at.get("requires"); q != nil {
 			at = q
 		}
 		r.problem(at, "the services require each other: "+strings.Join(cycle, " → "), "remove one of these requirements")
+	}
+}
+
+// foreign warns of links to what the document does not declare: MaestroNG
+// takes them for names of containers that somebody else keeps on the ship.
+func (r *reader) foreign(d *Document) {
+	for _, name := range slices.Sorted(maps.Keys(d.instances)) {
+		i := d.instances[name]
+		for _, l := range i.settings.Links {
+			other := d.instances[string(l.Instance)]
+			at := i.at.get("links").get(string(l.Instance))
+			switch {
+			case other == nil:
+				r.warn(at, fmt.Sprintf("no instance %q: a container of this name has to be on ship %s", l.Instance, i.ship), "")
+			case other.ship != i.ship:
+				r.warn(at, fmt.Sprintf("%s is on ship %s, and %s on %s; Docker links only on one", l.Instance, other.ship, name, i.ship), "use the variables that tell of its address")
+			}
+		}
 	}
 }

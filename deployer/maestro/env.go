@@ -2,9 +2,6 @@ package maestro
 
 import (
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -72,7 +69,7 @@ func (r *reader) joined(v *value) string {
 
 // envfile reads a file of NAME=value lines, as Docker's client for Python does.
 func (r *reader) envfile(into map[string]*string, at *value) {
-	data, err := r.read(at.str)
+	data, err := r.beside(at.str)
 	if err != nil {
 		hint := ""
 		if strings.Contains(at.str, "=") {
@@ -92,27 +89,4 @@ func (r *reader) envfile(into map[string]*string, at *value) {
 		}
 		into[name] = &value
 	}
-}
-
-// read gives the text of a file beside the document.
-func (r *reader) read(name string) (string, error) {
-	if r.options.Dir == "" {
-		return "", fmt.Errorf("file %s cannot be read: a document has no files beside it on a server", name)
-	}
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(r.options.Dir, name)
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return "", fmt.Errorf("file %s cannot be read: %w", name, err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("file %s cannot be read: %w", name, err)
-	case len(data) > maxBytes:
-		return "", fmt.Errorf("file %s has more than %d bytes", name, maxBytes)
-	}
-	return string(data), nil
 }

@@ -24,19 +24,21 @@ var (
 		"entrypoint": "only a document of the format batuta: 1 has it", "networks": "only a document of the format batuta: 1 has it",
 		"devices": "only a document of the format batuta: 1 has it", "hostname": "the instance's name is the hostname",
 	}
-	serviceHints = func() map[string]string {
-		out := map[string]string{"env_file": "write envfile", "environment": "write env", "depends_on": "write requires"}
-		for _, key := range instanceKeys {
-			if !slices.Contains(serviceKeys, key) {
-				out[key] = "it belongs to each instance"
-			}
-		}
-		return out
-	}()
 )
 
+// serviceHints are for those who write in a service what belongs elsewhere.
+func serviceHints() map[string]string {
+	out := map[string]string{"env_file": "write envfile", "environment": "write env", "depends_on": "write requires"}
+	for _, key := range instanceKeys {
+		if !slices.Contains(serviceKeys, key) {
+			out[key] = "it belongs to each instance"
+		}
+	}
+	return out
+}
+
 // instance reads an instance, with what its service gives to all.
-func (r *reader) instance(service string, s *service, name string, v *value) *instance {
+func (r *reader) instance(schema int, service string, s *service, name string, v *value) *instance {
 	i := &instance{at: v, name: name, service: service, image: s.image, env: map[string]*string{}, own: map[string]bool{}}
 	if !r.dict(v) {
 		r.problem(v, "the instance has no ship", "write {ship: NAME}")
@@ -56,6 +58,8 @@ func (r *reader) instance(service string, s *service, name string, v *value) *in
 	i.stopTimeout = r.seconds(v.get("stop_timeout"), 10*time.Second)
 	i.hosts = r.extraHosts(v.get("extra_hosts"))
 	r.settings(i, s.at.get("limits"), v)
+	r.volumes(schema, i, v.get("volumes"))
+	r.anonymous(i, v.get("container_volumes"))
 	i.checks = r.lifecycle(i, s.at.get("lifecycle"), v.get("lifecycle"))
 	return i
 }
@@ -65,11 +69,22 @@ func (r *reader) instance(service string, s *service, name string, v *value) *in
 func (r *reader) variables(i *instance, s *service) {
 	r.environment(i.env, s.envfile, true)
 	r.environment(i.env, s.env, false)
+	r.overwritten(s.env, "MAESTRO_ENVIRONMENT_NAME", "SERVICE_NAME")
+	r.overwritten(i.at.get("env"), "CONTAINER_NAME", "CONTAINER_HOST_ADDRESS", "DOCKER_IMAGE", "DOCKER_TAG")
 	own := map[string]*string{}
 	r.environment(own, i.at.get("envfile"), true)
 	r.environment(own, i.at.get("env"), false)
 	for name, value := range own {
 		i.env[name], i.own[name] = value, true
+	}
+}
+
+// overwritten warns of variables that MaestroNG sets itself, over these.
+func (r *reader) overwritten(env *value, names ...string) {
+	for _, name := range names {
+		if v := env.get(name); v != nil {
+			r.warn(v, "MaestroNG sets "+name+" itself, over this", "choose another name")
+		}
 	}
 }
 

@@ -70,7 +70,7 @@ var checkKeys = map[string][]string{
 }
 
 func (r *reader) check(i *instance, state string, v *value) (check, bool) {
-	if !r.dict(v) {
+	if v.kind != dict {
 		r.problem(v, "want a check, have "+v.kind.String(), "write {type: tcp, port: NAME}")
 		return check{}, false
 	}

@@ -35,6 +35,9 @@ func (r *reader) at(line, column int, path document.Path, message, hint string) 
 	return batuta.Problem{File: r.file, Line: line, Column: column, Path: path.String(), Message: message, Hint: hint}
 }
 
+// sourceLine is the line of the file that the value stands on.
+func (r *reader) sourceLine(v *value) int { return r.at(v.line, v.column, nil, "", "").Line }
+
 // problem records what is wrong with a value.
 func (r *reader) problem(v *value, message, hint string) {
 	r.add(v.line, v.column, v.path, message, hint)

@@ -200,15 +200,25 @@ func (r *resolver) checks(i *instance, state, address string) []deployer.Check {
 }
 
 // mounts are the instance's volumes. A named volume keeps its name, as
-// MaestroNG's has no environment in it.
+// MaestroNG's has no environment in it; only on a server, where it could be
+// another app's, the scope comes before it.
 func (r *resolver) mounts(i *instance) []deployer.Volume {
-	for _, v := range i.volumes {
-		if path.IsAbs(v.Source) && !r.in.OwnShips && !r.in.Allow.Allows(path.Clean(v.Source)) {
-			r.problem(i.sources[v.Source], fmt.Sprintf("the host's %s may not be mounted", v.Source),
+	out := slices.Clone(i.volumes)
+	if r.in.OwnShips {
+		return out
+	}
+	for n, v := range out {
+		at := i.sources[v.Source]
+		switch {
+		case !path.IsAbs(v.Source):
+			out[n].Source = strings.TrimPrefix(fmt.Sprintf("%s_%s_%s", r.in.Scope.App, r.in.Scope.Environment, v.Source), "_")
+			r.warn(at, fmt.Sprintf("the volume is called %s on the server's ships, as %s could be another app's", out[n].Source, v.Source), "")
+		case !r.in.Allow.Allows(path.Clean(v.Source)):
+			r.problem(at, fmt.Sprintf("the host's %s may not be mounted", v.Source),
 				"server.yml allows "+cmp.Or(strings.Join(r.in.Allow.Paths, ", "), "no host path"))
 		}
 	}
-	return slices.Clone(i.volumes)
+	return out
 }
 
 // allowed holds an instance within what a server grants.

@@ -3,8 +3,6 @@ package maestro
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"batuta"
@@ -32,29 +30,4 @@ func (r *reader) render(data []byte) (string, bool) {
 	}
 	r.lines = align(text, out)
 	return out, true
-}
-
-// load reads a template beside the document, or below.
-func (r *reader) load(name string) (string, error) {
-	if r.options.Dir == "" {
-		return "", fmt.Errorf("template %q cannot be read: a document has no files beside it on a server", name)
-	}
-	root, err := os.OpenRoot(r.options.Dir)
-	if err != nil {
-		return "", fmt.Errorf("template %q cannot be read: %w", name, err)
-	}
-	defer func() { _ = root.Close() }() // it was only read
-	f, err := root.Open(strings.TrimPrefix(name, "/"))
-	if err != nil {
-		return "", fmt.Errorf("template %q cannot be read: %w", name, err)
-	}
-	defer func() { _ = f.Close() }() // it was only read
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("template %q cannot be read: %w", name, err)
-	case len(data) > maxBytes:
-		return "", fmt.Errorf("template %q has more than %d bytes", name, maxBytes)
-	}
-	return string(data), nil
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -70,11 +71,14 @@ apps:
       preview:
     allow: {paths: [/storage/files/portal]}
     secrets: {db_password: {file: secrets/db_password}}
-  blog: {}
+  blog: {keep: {releases: 9}}
 people:
   ana: {token: {env: ANA_TOKEN}, may: deploy, apps: [portal]}
   ops: {token: literal-token-of-ops, may: admin}
 dashboard: {anonymous: true}
+reconcile: {every: 30s}
+history: {events: 500}
+keep: {releases: 3}
 `
 
 func load(t *testing.T, text string) *config.Config {
@@ -121,6 +125,10 @@ func TestLoadReadsTheWholeFile(t *testing.T) {
 		"env secret":    {c.Apps["portal"].WebhookSecrets[0].Reveal(), "the value of PORTAL_WEBHOOK"},
 		"literal token": {c.People["ops"].Token.Reveal(), "literal-token-of-ops"},
 		"anonymous":     {c.Dashboard.Anonymous, true},
+		"reconcile":     {c.Reconcile.Every, 30 * time.Second},
+		"history":       {c.History.Events, 500},
+		"keep":          {c.Keep.Releases, 3},
+		"keep of blog":  {c.Apps["blog"].Keep.Releases, 9},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s = %v, want %v", name, pair[0], pair[1])
@@ -153,8 +161,8 @@ func TestGrantedShips(t *testing.T) {
 
 func TestDefaults(t *testing.T) {
 	c := load(t, "ships: {here: {endpoint: unix:///var/run/docker.sock}}\n")
-	got := []any{c.Listen, c.URL, c.Data, c.Registry.Address, c.Builder, c.Source.MaxSize, c.Runs}
-	want := []any{"127.0.0.1:8480", "http://127.0.0.1:8480", "/var/lib/batuta", "127.0.0.1:8480", "docker", config.Size(500e6), config.Runs{AtOnce: 2, Retries: 3}}
+	got := []any{c.Listen, c.URL, c.Data, c.Registry.Address, c.Builder, c.Source.MaxSize, c.Runs, c.Reconcile, c.History, c.Keep}
+	want := []any{"127.0.0.1:8480", "http://127.0.0.1:8480", "/var/lib/batuta", "127.0.0.1:8480", "docker", config.Size(500e6), config.Runs{AtOnce: 2, Retries: 3}, config.Reconcile{Every: time.Minute}, config.History{Events: 10_000}, config.Keep{Releases: 5}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -239,6 +247,16 @@ func TestWhereTheRegistryIs(t *testing.T) {
 		}
 		if got.Registry.Address != c.address || got.PlainRegistry() != c.plain {
 			t.Errorf("%s: the registry is %s (plain: %v), want %s (plain: %v)", c.text, got.Registry.Address, got.PlainRegistry(), c.address, c.plain)
+		}
+	}
+}
+
+func TestReconcileWithinBounds(t *testing.T) {
+	t.Parallel()
+	for every, ok := range map[string]bool{"5s": true, "1h": true, "0": true, "0s": true, "4s": false, "61m": false, "-1s": false} {
+		_, err := config.Parse("server.yml", []byte("ships: {a: {endpoint: unix:///run/docker.sock}}\nreconcile: {every: "+every+"}\n"))
+		if (err == nil) != ok {
+			t.Errorf("every %s: %v", every, err)
 		}
 	}
 }

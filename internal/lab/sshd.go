@@ -49,6 +49,7 @@ func NewSSHD(t testing.TB, settings ...string) *SSHD {
 	lines := append([]string{
 		"Port " + strconv.Itoa(s.Port), "ListenAddress " + s.Host, "HostKey " + filepath.Join(dir, "host"), "PidFile none",
 		"AuthorizedKeysFile " + s.Key + ".pub", "StrictModes no", "UsePAM no", "PasswordAuthentication no", "PermitRootLogin yes",
+		"SetEnv HOME=" + dir, // what a person's own profile does is slow, or odd
 	}, settings...)
 	must(t, os.WriteFile(filepath.Join(dir, "config"), []byte(strings.Join(lines, "\n")+"\n"), 0o600))
 	if os.Geteuid() == 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"batuta"
+	"batuta/deployer"
 	"batuta/pipeline"
 )
 
@@ -38,6 +39,12 @@ func someStatus(now time.Time) []pipeline.EnvironmentStatus {
 			Last:        &batuta.Deployment{Run: 214, Release: 41, Status: batuta.Live},
 			Containers:  []batuta.ContainerState{container("portal", "qa", "web-1", "node1", "running", "http://10.0.0.11:49153"), crashed},
 			Unreachable: silent,
+			Drift:       &pipeline.Drift{Since: now.Add(-4 * time.Minute), Drift: []string{"worker-1 on node1 was stopped by hand"}},
+			Instances: []pipeline.InstanceStatus{
+				{Service: "web", Instance: "web-1", Ship: "node1", Ready: true, Release: 41, Started: now.Add(-8 * time.Minute)},
+				{Service: "worker", Instance: "worker-1", Ship: "node1", Reason: "not running: exited 137"},
+				{Service: "worker", Instance: "worker-2", Ship: "node3", Unknown: true},
+			},
 		},
 		{
 			App: "portal", Environment: "production", Release: 40, Revision: revision("c"), Since: now.Add(-50 * time.Hour), Healthy: true,
@@ -60,6 +67,16 @@ func someStatus(now time.Time) []pipeline.EnvironmentStatus {
 			Last:        &batuta.Deployment{Run: 190, Release: 11, Status: batuta.Live},
 			Unreachable: silent,
 		},
+	}
+}
+
+// someShips is one that is open, one that is drained, and one that is lost.
+func someShips(now time.Time) []pipeline.ShipStatus {
+	runs := []pipeline.Cargo{{App: "portal", Environment: "qa", Instances: 2, Running: 1}, {App: "shop", Environment: "qa", Instances: 1, Running: 1}}
+	return []pipeline.ShipStatus{
+		{Name: "node1", Reachable: true, Labels: map[string]string{"role": "web"}, Facts: deployer.Facts{Engine: "20.10.24", CPUs: 4, Load: 1.25, DiskFree: 30, DiskSize: 100}, Runs: runs},
+		{Name: "node2", Reachable: true, ShipRecord: pipeline.ShipRecord{Mark: pipeline.Draining, Marked: now.Add(-3 * time.Hour), By: "ana", Why: hostile}},
+		{Name: "node3", Reason: "no answer for 1s", ShipRecord: pipeline.ShipRecord{Silent: now.Add(-7 * time.Minute)}},
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // words are the functions that the pages call.
-var words = template.FuncMap{"age": age, "took": took, "stamp": stamp, "first": first, "tone": tone}
+var words = template.FuncMap{"age": age, "took": took, "stamp": stamp, "first": first, "tone": tone, "percent": percent}
 
 // age is how long ago something was, in one unit; empty if it never was.
 func age(t time.Time) string {
@@ -89,4 +89,12 @@ func tone(status any) string {
 		return "busy"
 	}
 	return "soft"
+}
+
+// percent is how much of a whole a part is; empty if the whole is not known.
+func percent(part, whole int64) string {
+	if whole <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d %%", part*100/whole)
 }

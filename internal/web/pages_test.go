@@ -26,6 +26,22 @@ func TestFrontPage(t *testing.T) {
 	}
 }
 
+func TestShipsPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a := get(t, w.signedIn(t, anasToken), w.URL+"/ships")
+	a.shows(t,
+		"node1", "open", "20.10.24", "1.2/4", "30 %", "portal qa 1/2", "role=web", `<span class="mark busy">draining</span>`, "draining by ana", "3 h ago",
+		"no answer for 1s", "lost <time", "7 min ago",
+		`<span class="mark good">1 r41 8 min</span>`, `<span class="mark bad">0/1</span>`, "not running: exited 137", `<span class="mark bad">1 lost</span>`, "drift",
+	)
+	a.hides(t, "<script", "<img")
+	b := get(t, w.signedIn(t, bensToken), w.URL+"/ships")
+	b.shows(t, "node1", "shop qa 1/1")
+	b.hides(t, "portal")
+	get(t, w.signedIn(t, anasToken), w.URL+"/").shows(t, "worker-1 on node1 was stopped by hand", "4 min ago")
+}
+
 func TestEmptyFrontPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

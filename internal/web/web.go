@@ -45,6 +45,7 @@ type (
 // Config is what the dashboard is made of.
 type Config struct {
 	Reader    Reader
+	Harbour   Harbour
 	Logs      Logs
 	Doorman   Doorman
 	Anonymous bool // show everything without signing in
@@ -75,6 +76,7 @@ func New(c Config) (*Dashboard, error) {
 	d.status.ask = func(ctx context.Context) ([]pipeline.EnvironmentStatus, error) { return c.Reader.Status(ctx, "") }
 	d.mux.Handle("GET /{$}", d.signedIn(d.front))
 	d.mux.Handle("GET /runs/{id}", d.signedIn(d.run))
+	d.mux.Handle("GET /ships", d.signedIn(d.ships))
 	d.mux.HandleFunc("GET /style.css", asset("style.css", "text/css; charset=utf-8"))
 	d.mux.HandleFunc("GET /icon.svg", asset("icon.svg", "image/svg+xml"))
 	d.mux.HandleFunc("GET /login", d.door)

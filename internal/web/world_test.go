@@ -64,7 +64,7 @@ func newWorld(t *testing.T, change ...func(*web.Config)) *world {
 	}
 	w := &world{logged: &journal{}, status: someStatus(time.Now()), runs: someRuns(time.Now())}
 	writeLog(t, logs)
-	c := web.Config{Reader: w, Logs: whole{logs}, Doorman: doorman{}, Version: "1.2.3", Log: slog.New(slog.NewTextHandler(w.logged, nil))}
+	c := web.Config{Reader: w, Harbour: w, Logs: whole{logs}, Doorman: doorman{}, Version: "1.2.3", Log: slog.New(slog.NewTextHandler(w.logged, nil))}
 	for _, f := range change {
 		f(&c)
 	}
@@ -94,6 +94,12 @@ func (w *world) Status(ctx context.Context, _ batuta.AppName) ([]pipeline.Enviro
 		}
 	}
 	return status, broken
+}
+
+func (w *world) ListShips(context.Context) ([]pipeline.ShipStatus, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return someShips(time.Now()), w.broken
 }
 
 func (w *world) Runs(_ context.Context, limit int) ([]batuta.Run, error) {

@@ -1,0 +1,229 @@
+package maestro_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"batuta"
+	"batuta/deployer"
+	"batuta/deployer/maestro"
+)
+
+var someDigest = batuta.Digest("sha256:" + strings.Repeat("ab", 32))
+
+const server = `
+name: portal
+ships: {node1: {ip: 10.0.0.1}}
+services:
+  web:
+    image: portal:1
+    instances:
+      web-1: {ship: node1, volumes: {/data: /srv/portal, /etc/x: /etc}, links: {db: db}, lifecycle: {running: [{type: exec, command: ls}, {type: http, port: 80, host: 10.9.9.9}]}}
+`
+
+// TestResolveOnServer holds a document within what a server grants.
+func TestResolveOnServer(t *testing.T) {
+	t.Parallel()
+	d, err := read(t, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := deployer.Input{
+		Ships: []deployer.ShipInfo{{Name: "node1", Address: "10.7.7.7"}},
+		Pins:  map[string]batuta.Image{"portal:1": {Repository: "r/portal", Digest: someDigest}},
+		Allow: deployer.Policy{Paths: []string{"/srv"}},
+	}
+	_, err = d.Resolve(in)
+	for _, want := range []string{
+		`services.web.instances.web-1.volumes./etc/x: the host's /etc may not be mounted (server.yml allows /srv)`,
+		`services.web.instances.web-1.lifecycle.running.0: a server runs no command of a document on its own machine (write type: rexec, which runs it in the container)`,
+		`services.web.instances.web-1.lifecycle.running.1: a server asks nobody but the container (remove host)`,
+		`services.web.instances.web-1.links: no instance "db" (on a server, a link leads to an instance of the same document)`,
+	} {
+		wantProblem(t, err, want)
+	}
+	if strings.Contains(err.Error(), "/srv/portal may") {
+		t.Errorf("what is allowed is refused: %v", err)
+	}
+}
+
+// TestResolveUsesTheServersShips: their addresses are what variables tell; the
+// document's own ships are nothing there, and saying so is no mistake.
+func TestResolveUsesTheServersShips(t *testing.T) {
+	t.Parallel()
+	d, err := read(t, "name: n\nships: {node1: {ip: 10.0.0.1}}\nservices: {web: {image: app, instances: {web-1: {ship: node1}}}}\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := batuta.Image{Repository: "r/app", Digest: someDigest}
+	spec, err := d.Resolve(deployer.Input{Ships: []deployer.ShipInfo{{Name: "node1", Address: "10.7.7.7"}}, Pins: map[string]batuta.Image{"app": image}, Release: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := spec.Instances[0]
+	if i.Image != image || i.Reference != "" || i.Called != "web-1" || i.Config == "" || i.Spec == "" || spec.Release != 3 {
+		t.Errorf("instance = %+v", i)
+	}
+	if !slices.ContainsFunc(i.Env, func(v deployer.Variable) bool { return v.Name == "CONTAINER_HOST_ADDRESS" && v.Value == "10.7.7.7" }) {
+		t.Errorf("env = %v", i.Env)
+	}
+	if len(spec.Warnings) != 1 || !strings.Contains(spec.Warnings[0].Message, "the server's ships are used here") {
+		t.Errorf("warnings = %v", spec.Warnings)
+	}
+	if _, err := d.Resolve(deployer.Input{}); err == nil {
+		t.Error("without a ship of the server's, the document's own is used")
+	}
+	_, err = d.Resolve(deployer.Input{OwnShips: true})
+	wantProblem(t, err, `the digest of "app" is not known`)
+}
+
+// TestStrict makes problems of the warnings.
+func TestStrict(t *testing.T) {
+	t.Parallel()
+	text := []byte("name: n\nnmae: x\nships: {s: {ip: 10.0.0.1}}\nservices: {a: {image: app, instances: {a-1: {ship: s, ports: {ssh: 22:22}}}}}\n")
+	d, err := maestro.Read("n.yaml", text, maestro.Options{})
+	if err != nil || len(d.Warnings()) != 2 {
+		t.Fatalf("%v, warnings %v", err, d.Warnings())
+	}
+	strict, err := maestro.Read("n.yaml", text, maestro.Options{Strict: true})
+	problems, ok := errors.AsType[batuta.Problems](err)
+	if diff := cmp.Diff(d.Warnings(), problems); !ok || diff != "" || len(strict.Warnings()) != 0 {
+		t.Errorf("%v\n%s", strict.Warnings(), diff)
+	}
+	if err := strict.Validate(nil); !errors.Is(err, batuta.Invalid) {
+		t.Errorf("Validate = %v", err)
+	}
+	if _, err := strict.Resolve(deployer.Input{OwnShips: true, Unpinned: true}); !errors.Is(err, batuta.Invalid) {
+		t.Errorf("Resolve = %v", err)
+	}
+}
+
+// TestFilesAreBesideTheDocument: templates do not leave its folder, and on a
+// server there is none.
+func TestFilesAreBesideTheDocument(t *testing.T) {
+	t.Parallel()
+	outer := t.TempDir()
+	dir := filepath.Join(outer, "environments")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"secret": "x: 1\n", "environments/ships.j2": "ships: {s: {ip: 10.0.0.1}}\n", "environments/a.env": "A=1\n"} {
+		if err := os.WriteFile(filepath.Join(outer, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("../secret", filepath.Join(dir, "link.j2")); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"name: n\n{% include 'ships.j2' %}\nservices: {}\n":                               "",
+		"name: n\n{% include '/ships.j2' %}\n":                                            "",
+		"name: n\n{% include '../secret' %}\n":                                            `n.yaml:2:1: template: template "../secret" cannot be read`,
+		"name: n\n{% include 'link.j2' %}\n":                                              `n.yaml:2:1: template: template "link.j2" cannot be read`,
+		"name: n\n{% include 'nothing.j2' %}\n":                                           `n.yaml:2:1: template: template "nothing.j2" cannot be read: no such file or directory`,
+		"name: n\n{% include 'nothing.j2' ignore missing %}\n":                            "",
+		"name: n\nservices: {a: {image: a, envfile: a.env, instances: {i: {ship: s}}}}\n": "",
+	} {
+		_, err := maestro.Read("n.yaml", []byte(text), maestro.Options{Dir: dir})
+		if want == "" && err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if want != "" {
+			wantProblem(t, err, want)
+		}
+		if _, err := maestro.Read("n.yaml", []byte(text), maestro.Options{}); err == nil && !strings.Contains(text, "ignore missing") || err != nil && !strings.Contains(err.Error(), "on a server, a document has no files beside it") {
+			t.Errorf("on a server, %s: %v", text, err)
+		}
+	}
+}
+
+// TestServerSeesNoEnvironment: a document must not read the server's variables.
+func TestServerSeesNoEnvironment(t *testing.T) {
+	t.Setenv("MAESTRO_TEST_SECRET", "hidden")
+	d, err := maestro.Read("n.yaml", []byte("name: n{{ env.MAESTRO_TEST_SECRET }}\n"), maestro.Options{})
+	if err != nil || d.Name() != "n" {
+		t.Errorf("name %q, %v", d.Name(), err)
+	}
+}
+
+// TestRegistryServes tells which registry an image comes from.
+func TestRegistryServes(t *testing.T) {
+	t.Parallel()
+	g := maestro.Registry{Name: "hub", Host: "registry.example.org:5000"}
+	for image, want := range map[string]bool{
+		"hub/app": true, "registry.example.org/app:1": true, "registry.example.org:5000/app": true,
+		"app": false, "hub": false, "other/app": false, "registry.example.org:5001/app": false,
+	} {
+		if g.Serves(image) != want {
+			t.Errorf("%s: %v", image, !want)
+		}
+	}
+}
+
+// TestLinkVariables has the example of MaestroNG's own page.
+func TestLinkVariables(t *testing.T) {
+	t.Parallel()
+	peers := []maestro.Peer{{Instance: "inst-2", Host: "h2"}, {Instance: "inst-1.b", Host: "h1", Ports: []maestro.PeerPort{{Name: "ssh", External: "2222", Internal: "22"}}}}
+	want := map[string]string{
+		"MY_SVC_A_INSTANCES": "inst-1.b,inst-2", "MY_SVC_A_INST_1_B_HOST": "h1", "MY_SVC_A_INST_2_HOST": "h2",
+		"MY_SVC_A_INST_1_B_SSH_PORT": "2222", "MY_SVC_A_INST_1_B_SSH_INTERNAL_PORT": "22",
+	}
+	if diff := cmp.Diff(want, maestro.LinkVariables("my-svc.a", peers, true)); diff != "" {
+		t.Error(diff)
+	}
+	for ref, tag := range map[string]string{"a": "latest", "a:1": "1", "h:5000/a": "latest", "h:5000/a:b": "b", "a@sha256:abcd": "abcd", "a:": "latest"} {
+		if got := maestro.ImageTag(ref); got != tag {
+			t.Errorf("the tag of %s is %s, want %s", ref, got, tag)
+		}
+	}
+}
+
+// TestReadIsBounded refuses documents that would fill the memory or the time.
+func TestReadIsBounded(t *testing.T) {
+	t.Parallel()
+	laughs := "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
+	for i := range 9 {
+		n := string(rune('0' + i))
+		laughs += "a" + string(rune('1'+i)) + ": &a" + string(rune('1'+i)) + " [" + strings.Repeat("*a"+n+",", 9) + "]\n"
+	}
+	for name, text := range map[string]string{
+		"laughs": laughs, "itself": "a: &a [*a]\n", "big": strings.Repeat("#", 2<<20), "two": "a: 1\n---\nb: 1\n", "empty": "", "text": "text",
+		"merge": "a: &a {<<: *a}\n", "keys": "? [a]\n: b\n", "blank": "name: {{ 'x' }}" + strings.Repeat("\n", 1_000_000),
+	} {
+		start := time.Now()
+		if _, err := maestro.Read("n.yaml", []byte(text), maestro.Options{}); err == nil && name != "blank" || time.Since(start) > 10*time.Second {
+			t.Errorf("%s: %v after %s", name, err, time.Since(start))
+		}
+	}
+}
+
+// FuzzRead reads anything without falling over, and resolves what it can.
+func FuzzRead(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(data))
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		d, err := maestro.Read("n.yaml", []byte(text), maestro.Options{Env: map[string]string{"HOME": "/home"}})
+		if err == nil {
+			_, _ = d.Resolve(deployer.Input{Scope: d.Scope(), OwnShips: true, Unpinned: true})
+			if checked := batuta.CheckLabel(string(d.Scope().Environment)); checked != nil {
+				t.Error(checked)
+			}
+		}
+		_, _, _, _ = d.Ships(), d.References(), d.Registries(), d.Audit()
+	})
+}
