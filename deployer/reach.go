@@ -7,7 +7,7 @@ import "time"
 type Reach struct {
 	TLS     *TLS          // of a tcp endpoint; nil: plain
 	SSH     *SSH          // of an ssh endpoint, or of the tunnel through which a tcp or unix endpoint is reached
-	Timeout time.Duration // of one answer that does not take its time by nature; 0: the fleet's patience
+	Timeout time.Duration // for the answer to a question; what changes something takes its time; 0: the fleet's patience
 }
 
 // TLS is the two sides' proof of who they are. The files are PEM.

@@ -27,7 +27,7 @@ services:
 // TestDeploymentOverEveryWay plans and applies a whole environment.
 func TestDeploymentOverEveryWay(t *testing.T) {
 	t.Parallel()
-	a, s := lab.NewAuthority(t), lab.NewSSHD(t)
+	a, s, helps := lab.NewAuthority(t), lab.NewSSHD(t), lab.NewSSHD(t, "AllowStreamLocalForwarding no")
 	at := secured(t, a)
 	client := a.Issue("client")
 	both := tunnelled(s)
@@ -40,6 +40,7 @@ func TestDeploymentOverEveryWay(t *testing.T) {
 		"TLS":            {at.TCP, withTLS(client)},
 		"tunnel and TLS": {at.TCP, both},
 		"tunnel":         {at.Endpoint, tunnelled(s)},
+		"helpers":        {through(helps, at), login(helps)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

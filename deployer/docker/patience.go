@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// patient bounds how long the Engine may take for an answer, unless it is one
-// that comes when something ends.
+// patient bounds how long the Engine may take to answer a question. To change
+// something takes the time that it takes.
 type patient struct {
 	http.RoundTripper
 	most time.Duration // 0: no bound but the request's own
@@ -30,13 +30,11 @@ func (p patient) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// lasting is the ends of the paths of requests that last as long as what they
-// are about: a container's life, an image's way.
-var lasting = regexp.MustCompile(`/(wait|stop|restart|attach|logs|events|archive|prune)$|/exec/\w+/start$|/images/(create|load)$`)
+// streams are the paths of questions whose answers have no end of their own.
+var streams = regexp.MustCompile(`/(logs|events|archive|get)$`)
 
-// takesItsTime tells the requests whose answer comes late by nature.
 func takesItsTime(req *http.Request) bool {
-	return req.Method == http.MethodDelete || lasting.MatchString(req.URL.Path)
+	return req.Method != http.MethodGet && req.Method != http.MethodHead || streams.MatchString(req.URL.Path)
 }
 
 // bounded is an answer that is read within the bound.

@@ -22,20 +22,6 @@ func withTLS(f lab.TLSFiles) deployer.Reach {
 	return deployer.Reach{TLS: &deployer.TLS{CA: f.CA, Cert: f.Cert, Key: f.Key}}
 }
 
-func TestShipWithTLSKeepsTheContract(t *testing.T) {
-	t.Parallel()
-	a := lab.NewAuthority(t)
-	at, s := secured(t, a), lab.NewSSHD(t)
-	straight := withTLS(a.Issue("client"))
-	tunnel := tunnelled(s)
-	tunnel.TLS = straight.TLS
-	for name, reach := range map[string]deployer.Reach{"straight": straight, "through a tunnel": tunnel} {
-		t.Run(name, func(t *testing.T) {
-			keepsTheContract(t, at, at.TCP, reach)
-		})
-	}
-}
-
 func TestBothSidesProveWhoTheyAre(t *testing.T) {
 	t.Parallel()
 	a, other := lab.NewAuthority(t), lab.NewAuthority(t)

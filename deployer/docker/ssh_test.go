@@ -42,20 +42,7 @@ func overSSH(t *testing.T, s *lab.SSHD) *docker.Ship {
 func TestShipThroughSSHKeepsTheContract(t *testing.T) {
 	t.Parallel()
 	at, s := lab.Ships(t, 1)[0], lab.NewSSHD(t)
-	noForward := lab.NewSSHD(t, "AllowStreamLocalForwarding no")
-	for name, way := range map[string]struct {
-		endpoint string
-		reach    deployer.Reach
-	}{
-		"to its socket":                {through(s, at), login(s)},
-		"to its port":                  {at.TCP, tunnelled(s)},
-		"where sockets cannot be seen": {through(noForward, at), login(noForward)},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			keepsTheContract(t, at, way.endpoint, way.reach)
-		})
-	}
+	keepsTheContract(t, at, through(s, at), login(s))
 }
 
 func TestManyCallsThroughOneConnection(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 )
@@ -29,15 +30,27 @@ func Start(log string, name string, args ...string) (*Process, error) {
 	cmd := exec.Command(name, args...) //nolint:noctx // Kill ends it
 	cmd.Stdout, cmd.Stderr = f, f
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	p := &Process{cmd: cmd, log: log, ended: make(chan struct{})}
+	started := make(chan error)
+	go p.keep(started)
+	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	p := &Process{cmd: cmd, log: log, ended: make(chan struct{})}
-	go func() { // ends with the process
-		defer close(p.ended)
-		p.err = cmd.Wait()
-	}()
 	return p, nil
+}
+
+// keep starts the process and ends with it. The kernel kills it when the
+// thread ends that has started it: here that one stays.
+func (p *Process) keep(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := p.cmd.Start()
+	started <- err
+	if err != nil {
+		return
+	}
+	defer close(p.ended)
+	p.err = p.cmd.Wait()
 }
 
 // Err tells whether and how the process ended, with the end of its log; nil
