@@ -45,7 +45,7 @@ type Document struct {
 // file's own lines where they can be told. The document is given even then;
 // Validate and Resolve repeat the problems.
 func Read(file string, data []byte, o Options) (*Document, error) {
-	r := &reader{file: file, options: o, told: map[string]bool{}}
+	r := &reader{file: file, options: o}
 	d := &Document{file: file, schema: 1}
 	text, ok := r.render(data)
 	if ok {

@@ -87,7 +87,7 @@ func TestResolveUsesTheServersShips(t *testing.T) {
 // TestStrict makes problems of the warnings.
 func TestStrict(t *testing.T) {
 	t.Parallel()
-	text := []byte("name: n\nnmae: x\nships: {s: {ip: 10.0.0.1}}\nservices: {a: {image: app, instances: {a-1: {ship: s, ports: {ssh: 22:22}}}}}\n")
+	text := []byte("name: n\nshps: x\nships: {s: {ip: 10.0.0.1}}\nservices: {a: {image: app, instances: {a-1: {ship: s, ports: {ssh: 22:22}}}}}\n")
 	d, err := maestro.Read("n.yaml", text, maestro.Options{})
 	if err != nil || len(d.Warnings()) != 2 {
 		t.Fatalf("%v, warnings %v", err, d.Warnings())

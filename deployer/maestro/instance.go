@@ -138,7 +138,7 @@ func (r *reader) restart(v *value) string {
 	case v.kind == dict:
 		r.known(v, []string{"name", "retries", "maximum_retry_count"}, nil)
 		name, retries = "no", ""
-		if n := v.get("name"); !n.isNull() && !(n.kind == boolean && !n.truth()) {
+		if n := v.get("name"); !n.isNull() && (n.kind != boolean || n.truth()) {
 			name = r.text(n)
 		}
 		for _, key := range []string{"maximum_retry_count", "retries"} {

@@ -63,7 +63,7 @@ func (r *reader) ports(service, own *value) []port {
 
 func (r *reader) port(name string, v *value) (port, bool) {
 	p := port{name: name, at: v, address: anyAddress}
-	ok := true
+	var ok bool
 	switch v.kind {
 	case integer, text:
 		sides := strings.Split(v.str, ":")

@@ -19,8 +19,7 @@ type reader struct {
 	options  Options
 	problems batuta.Problems
 	warnings batuta.Problems
-	told     map[string]bool // what was said already, as an anchor's value is read once for each alias
-	lines    *lines          // from the rendered document to the file; nil: they are the same
+	lines    *lines // from the rendered document to the file; nil: they are the same
 }
 
 func (r *reader) add(line, column int, path document.Path, message, hint string) {
@@ -120,7 +119,7 @@ func (r *reader) flag(v *value) bool {
 	switch {
 	case v.isNull():
 		return false
-	case v.kind == boolean && strings.ToLower(v.written) != strings.ToLower(v.str):
+	case v.kind == boolean && !strings.EqualFold(v.written, v.str):
 		r.warn(v, fmt.Sprintf("MaestroNG reads %s as %s (YAML 1.1)", v.written, v.str), "write "+strings.ToLower(v.str))
 	case v.kind != boolean:
 		r.warn(v, fmt.Sprintf("MaestroNG takes %s for %s, as it takes everything that is not empty or 0 for true", v.python(), pythonTruth(v.truth())), "write true or false")
@@ -240,12 +239,4 @@ func (r *reader) known(v *value, keys []string, elsewhere map[string]string) {
 		}
 		r.warn(key, fmt.Sprintf("MaestroNG does not read %q here", name), hint)
 	}
-}
-
-// once tells whether it is the first time that this is to be said.
-func (r *reader) once(what ...string) bool {
-	key := strings.Join(what, "\x00")
-	was := r.told[key]
-	r.told[key] = true
-	return !was
 }

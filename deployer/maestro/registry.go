@@ -34,7 +34,7 @@ const registryAttempts = 3
 
 func (r *reader) registries(v *value) []Registry {
 	var out []Registry
-	r.each(v, func(name string, key, w *value) {
+	r.each(v, func(name string, _, w *value) {
 		if !r.dict(w) {
 			return
 		}

@@ -19,7 +19,7 @@ import (
 // OwnShips, that is on a server, the policy holds, and no command of the
 // document runs where Batuta does. The error is batuta.Problems.
 func (d *Document) Resolve(in deployer.Input) (deployer.Spec, error) {
-	r := &resolver{reader: reader{file: d.file, told: map[string]bool{}}, d: d, in: in, ships: map[string]deployer.ShipInfo{}}
+	r := &resolver{reader: reader{file: d.file}, d: d, in: in, ships: map[string]deployer.ShipInfo{}}
 	if err := d.problems.Err(); err != nil {
 		return deployer.Spec{}, err
 	}
@@ -250,8 +250,8 @@ func (r *resolver) clashes(instances []deployer.Instance) {
 		for _, p := range i.Ports {
 			key := fmt.Sprintf("%s:%d/%s", i.Ship, p.Host, p.Protocol)
 			for _, h := range taken[key] {
-				any := h.Address == anyAddress || p.Address == anyAddress
-				if h.HostEnd != 0 || p.HostEnd != 0 || h.Address != p.Address && !any {
+				apart := h.Address != p.Address && h.Address != anyAddress && p.Address != anyAddress
+				if h.HostEnd != 0 || p.HostEnd != 0 || apart {
 					continue
 				}
 				tell := r.problem

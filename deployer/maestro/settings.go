@@ -170,7 +170,7 @@ func (r *reader) logOptions(driver string, v *value) map[string]string {
 
 func (r *reader) links(v *value) []deployer.Link {
 	var out []deployer.Link
-	r.each(v, func(name string, key, w *value) {
+	r.each(v, func(name string, _, w *value) {
 		if w.kind == list || w.kind == dict {
 			r.problem(w, "want the name under which "+name+" is known, have "+w.kind.String(), "write instance: alias")
 			return

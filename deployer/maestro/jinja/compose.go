@@ -160,7 +160,7 @@ func (p *parser) fromStatement() node {
 		p.unexpected(`"import"`)
 	}
 	var names, as []string
-	for p.current().Type == tokens.Name && !(slices.Contains([]string{"with", "without"}, p.current().Val) && p.peek().Val == "context") {
+	for p.current().Type == tokens.Name && (p.peek().Val != "context" || !slices.Contains([]string{"with", "without"}, p.current().Val)) {
 		names = append(names, p.name())
 		as = append(as, names[len(names)-1])
 		if p.word("as") {

@@ -64,7 +64,7 @@ func wholeArgument(args []any, n int, otherwise ...any) int {
 
 func listMethods() map[string]func(r *runtime, l *array, args []any, named map[string]any) any {
 	return map[string]func(r *runtime, l *array, args []any, named map[string]any) any{
-		"append": func(r *runtime, l *array, args []any, _ map[string]any) any {
+		"append": func(_ *runtime, l *array, args []any, _ map[string]any) any {
 			l.items = append(grown(l.items), argument(args, 0))
 			return nil
 		},

@@ -34,7 +34,7 @@ func (r *runtime) operate(a any, operator string, b any) any {
 	}
 	x, isInt := integer(a)
 	y, isOther := integer(b)
-	if isInt && isOther && operator != "/" && !(operator == "**" && y < 0) {
+	if isInt && isOther && operator != "/" && (operator != "**" || y >= 0) {
 		return whole(x, operator, y)
 	}
 	f, isNumber := number(a)

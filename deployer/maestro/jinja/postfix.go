@@ -174,16 +174,19 @@ func (p *parser) test(of expr) expr {
 		fail("no test %q", t.Val)
 	}
 	call := p.optional()
+	arguments := func(r *runtime, s *scope) []any {
+		args, _ := call(r, s)
+		return args
+	}
 	switch p.current().Type {
 	case tokens.String, tokens.Integer, tokens.Float, tokens.LeftBracket, tokens.LeftBrace, tokens.Name:
 		if !p.isWord("else") && !p.isWord("if") && !p.isWord("recursive") {
 			argument := p.postfix(p.primary())
-			call = func(r *runtime, s *scope) ([]any, map[string]any) { return []any{argument(r, s)}, nil }
+			arguments = func(r *runtime, s *scope) []any { return []any{argument(r, s)} }
 		}
 	}
 	return at(t.Line, func(r *runtime, s *scope) any {
-		args, _ := call(r, s)
-		return test(r, of(r, s), args) != negated
+		return test(r, of(r, s), arguments(r, s)) != negated
 	})
 }
 

@@ -67,7 +67,7 @@ func split(s string, args []any, named map[string]any, right bool) any {
 	sep, ok := given["sep"].(string)
 	if !ok {
 		if most < 0 {
-			for _, word := range strings.Fields(s) {
+			for word := range strings.FieldsSeq(s) {
 				out.items = append(out.items, word)
 			}
 			return out
@@ -168,11 +168,11 @@ func affixed(s string, args []any, has func(s, affix string) bool) bool {
 
 // runeIndex is where a text begins in another, in characters; -1 for nowhere.
 func runeIndex(s, part string) int {
-	n := strings.Index(s, part)
-	if n < 0 {
+	before, _, found := strings.Cut(s, part)
+	if !found {
 		return -1
 	}
-	return utf8.RuneCountInString(s[:n])
+	return utf8.RuneCountInString(before)
 }
 
 func justified(align rune) textFunction {

@@ -10,12 +10,11 @@ import (
 
 // parser reads the tokens of one template.
 type parser struct {
-	r       *runtime
-	tokens  []*tokens.Token
-	at      int
-	depth   int
-	blocks  map[string][]node // by name
-	inLoops int
+	r      *runtime
+	tokens []*tokens.Token
+	at     int
+	depth  int
+	blocks map[string][]node // by name
 }
 
 // template is one that is parsed.
