@@ -14,6 +14,7 @@ import (
 
 	"batuta"
 	"batuta/deployer"
+	"batuta/deployer/maestro"
 	"batuta/examples"
 	"batuta/internal/config"
 	"batuta/pipeline"
@@ -43,7 +44,7 @@ func TestDocuments(t *testing.T) {
 			checkBlock(t, place, first, block)
 		}
 	}
-	for _, first := range []string{"# server.yml", "# batuta.yml", "# environments/production.yml", "# a service"} {
+	for _, first := range []string{"# server.yml", "# batuta.yml", "# environments/production.yml", "# a service", "# maestro.yaml"} {
 		if kinds[first] == 0 {
 			t.Errorf("no page shows what begins with %q", first)
 		}
@@ -60,6 +61,8 @@ func checkBlock(t *testing.T, place, first, block string) {
 		_, err = pipeline.ParseRecipe(place, []byte(block))
 	case strings.HasPrefix(first, "# environments/"):
 		err = resolves(place, block)
+	case first == "# maestro.yaml":
+		err = resolvesMaestro(place, block)
 	case first == "# a service":
 		err = resolves(place, "batuta: 1\nservices:\n  web:\n    "+strings.ReplaceAll(block, "\n", "\n    "))
 	default:
@@ -122,6 +125,17 @@ func resolves(file, text string) error {
 		}
 	}
 	_, err = doc.Resolve(in)
+	return err
+}
+
+// resolvesMaestro reads a MaestroNG document and resolves it on its own ships,
+// with not so much as a warning.
+func resolvesMaestro(file, text string) error {
+	doc, err := maestro.Read(file, []byte(text), maestro.Options{Env: map[string]string{"HOME": "/home/ops"}, Strict: true})
+	if err != nil {
+		return err
+	}
+	_, err = doc.Resolve(deployer.Input{Scope: doc.Scope(), OwnShips: true, Unpinned: true})
 	return err
 }
 
