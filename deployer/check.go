@@ -3,6 +3,7 @@ package deployer
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,17 +11,24 @@ import (
 	"batuta/internal/document"
 )
 
-// check is one entry of lifecycle.running.
+// check is one entry of lifecycle.
 type check struct {
-	Type     CheckType      `yaml:"type"`
-	Port     string         `yaml:"port"` // a name of ports, or a number; empty: the only one
-	Path     string         `yaml:"path"`
-	Host     string         `yaml:"host"`
-	Match    string         `yaml:"match_regex"` // RE2
-	Command  command        `yaml:"command"`
-	MaxWait  *time.Duration `yaml:"max_wait"`
-	Timeout  *time.Duration `yaml:"timeout"`
-	Interval *time.Duration `yaml:"interval"`
+	Type     CheckType         `yaml:"type"`
+	Port     string            `yaml:"port"` // a name of ports, or a number; empty: the only one
+	Path     string            `yaml:"path"`
+	Host     string            `yaml:"host"`
+	Scheme   string            `yaml:"scheme"`
+	Method   string            `yaml:"method"`
+	Headers  map[string]string `yaml:"headers"`
+	Insecure bool              `yaml:"insecure"`
+	Status   int               `yaml:"status"`
+	Match    string            `yaml:"match_regex"` // RE2
+	Outside  string            `yaml:"outside"`
+	Command  command           `yaml:"command"`
+	Wait     time.Duration     `yaml:"wait"`
+	MaxWait  *time.Duration    `yaml:"max_wait"`
+	Timeout  *time.Duration    `yaml:"timeout"`
+	Interval *time.Duration    `yaml:"interval"`
 
 	path document.Path
 }
@@ -44,32 +52,64 @@ func (c *check) UnmarshalDocument(n document.Node) error {
 
 // check tells what the check lacks or has too much, by its type.
 func (c *check) check() error {
-	foreign := map[string]bool{}
-	switch c.Type {
-	case CheckHTTP:
-		foreign["command"] = c.Command != nil
-	case CheckTCP, CheckExec:
-		foreign["path"], foreign["host"], foreign["match_regex"] = c.Path != "", c.Host != "", c.Match != ""
-		foreign["command"] = c.Type == CheckTCP && c.Command != nil
-		foreign["port"] = c.Type == CheckExec && c.Port != ""
-	default:
-		return invalid(fmt.Sprintf("no check of type %q", c.Type), "write type: tcp, http or exec")
+	types, known := checkKeys[c.Type]
+	if !known {
+		return invalid(fmt.Sprintf("no check of type %q", c.Type), "write type: tcp, http, exec, health, sleep or local")
 	}
-	for _, key := range []string{"port", "path", "host", "match_regex", "command"} {
-		if foreign[key] {
-			return invalid(fmt.Sprintf("a check of type %s takes no %s", c.Type, key), "")
+	for _, k := range c.keys() {
+		if k.set && !slices.Contains(types, k.name) {
+			return invalid(fmt.Sprintf("a check of type %s takes no %s", c.Type, k.name), "")
 		}
 	}
-	if c.Type == CheckExec && len(c.Command) == 0 {
-		return invalid("a check of type exec needs a command", "add command: …, which runs in the container")
-	}
-	if c.Path != "" && !strings.HasPrefix(c.Path, "/") {
+	switch {
+	case slices.Contains(types, "command") && len(c.Command) == 0:
+		return invalid(fmt.Sprintf("a check of type %s needs a command", c.Type), commandHint[c.Type])
+	case c.Type == CheckSleep && (c.Wait <= 0 || c.Wait > maxMaxWait):
+		return invalid(fmt.Sprintf("a check of type sleep needs a wait above 0 and at most %s", maxMaxWait), "add wait: 10s")
+	case c.Path != "" && !strings.HasPrefix(c.Path, "/"):
 		return invalid(fmt.Sprintf("%q is not a path", c.Path), "begin it with /")
+	case c.Scheme != "" && c.Scheme != "http" && c.Scheme != "https":
+		return invalid(fmt.Sprintf("%q is not a scheme", c.Scheme), "write http or https")
+	case !methodForm.MatchString(c.Method):
+		return invalid(fmt.Sprintf("%q is not a method", c.Method), "write GET, HEAD or POST")
+	case c.Status != 0 && (c.Status < 100 || c.Status > 599):
+		return invalid(fmt.Sprintf("%d is not a status", c.Status), "leave it out for 200 to 399")
 	}
 	if _, err := regexp.Compile(c.Match); err != nil {
 		return invalid(fmt.Sprintf("match_regex: %v", err), "")
 	}
 	return c.checkTimes()
+}
+
+var methodForm = regexp.MustCompile(`^[A-Z]*$`)
+
+// checkKeys are the keys that a type of checks takes beside its times.
+var checkKeys = map[CheckType][]string{
+	CheckTCP:    {"port", "outside"},
+	CheckHTTP:   {"port", "outside", "path", "host", "scheme", "method", "headers", "insecure", "status", "match_regex"},
+	CheckExec:   {"command"},
+	CheckLocal:  {"command"},
+	CheckHealth: {},
+	CheckSleep:  {"wait"},
+}
+
+var commandHint = map[CheckType]string{
+	CheckExec:  "add command: …, which runs in the container",
+	CheckLocal: "add command: …, which runs where Batuta does",
+}
+
+type checkKey struct {
+	name string
+	set  bool
+}
+
+// keys are those that only some types take.
+func (c *check) keys() []checkKey {
+	return []checkKey{
+		{"port", c.Port != ""}, {"path", c.Path != ""}, {"host", c.Host != ""}, {"match_regex", c.Match != ""},
+		{"command", c.Command != nil}, {"scheme", c.Scheme != ""}, {"method", c.Method != ""}, {"headers", c.Headers != nil},
+		{"insecure", c.Insecure}, {"status", c.Status != 0}, {"outside", c.Outside != ""}, {"wait", c.Wait != 0},
+	}
 }
 
 func (c *check) checkTimes() error {
@@ -84,7 +124,8 @@ func (c *check) checkTimes() error {
 // resolve makes the check concrete for an instance with these ports.
 func (c check) resolve(ports []Port) (Check, error) {
 	out := Check{
-		Type: c.Type, Path: c.Path, Host: c.Host, Match: c.Match, Command: c.Command,
+		Type: c.Type, Path: c.Path, Host: c.Host, Match: c.Match, Command: c.Command, Wait: c.Wait,
+		Scheme: c.Scheme, Method: c.Method, Headers: c.Headers, Insecure: c.Insecure, Exactly: c.Status, Outside: c.Outside,
 		MaxWait: or(c.MaxWait, defaultMaxWait), Timeout: or(c.Timeout, defaultTimeout), Interval: or(c.Interval, defaultInterval),
 	}
 	if c.Type != CheckHTTP && c.Type != CheckTCP {
@@ -93,9 +134,24 @@ func (c check) resolve(ports []Port) (Check, error) {
 	if c.Type == CheckHTTP && c.Path == "" {
 		out.Path = "/"
 	}
+	if c.Outside != "" {
+		ports = nil // they are another host's
+	}
 	var err error
 	out.Port, err = c.portOf(ports)
 	return out, err
+}
+
+// unfit says why a check cannot be made in a state; empty if it can. Before
+// its start and after its stop there is no container to look at.
+func (c check) unfit(state string) string {
+	if state == "running" || state == "pre-stop" || c.Type == "" {
+		return ""
+	}
+	if c.Type == CheckSleep || c.Type == CheckLocal || c.Outside != "" {
+		return ""
+	}
+	return fmt.Sprintf("a check of type %s needs a container that runs, and in %s there is none", c.Type, state)
 }
 
 // portOf finds the container's port by name, by number, or as the only one.

@@ -5,11 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"maps"
-	"reflect"
-	"slices"
-	"strings"
 	"time"
 
 	"batuta"
@@ -26,6 +21,8 @@ type fingerprint struct {
 	Command     []string            `json:"command,omitempty"`
 	Env         map[string]string   `json:"env,omitempty"`
 	Secrets     map[string]string   `json:"secrets,omitempty"`
+	Unset       []string            `json:"unset,omitempty"`
+	Files       map[string]string   `json:"files,omitempty"` // secrets that are files, by target
 	Ports       []Port              `json:"ports,omitempty"`
 	Volumes     []Volume            `json:"volumes,omitempty"`
 	Restart     string              `json:"restart"`
@@ -46,11 +43,20 @@ func (i *Instance) seal(key []byte) {
 		Reference: i.Reference, Called: i.Called, Lifecycle: i.Lifecycle, Settings: i.Settings,
 	}
 	for _, v := range i.Env {
-		if v.Secret {
+		switch {
+		case v.Unset:
+			f.Unset = append(f.Unset, v.Name)
+		case v.Secret:
 			f.Secrets[v.Name] = keyedHash(key, v.Name, v.Value)
-		} else {
+		default:
 			f.Env[v.Name] = v.Value
 		}
+	}
+	for _, file := range i.Secrets {
+		if f.Files == nil {
+			f.Files = map[string]string{}
+		}
+		f.Files[file.Target] = keyedHash(key, file.Target, file.Value)
 	}
 	spec, err := json.Marshal(f)
 	if err != nil {
@@ -71,83 +77,4 @@ func recall(c Container) (fingerprint, bool) {
 	var f fingerprint
 	err := json.Unmarshal([]byte(c.Spec), &f)
 	return f, err == nil && f.Name != ""
-}
-
-// changes says what differs from f to g, for a person, in a fixed order.
-func (f fingerprint) changes(g fingerprint) []string {
-	var out []string
-	say := func(differs bool, format string, args ...any) {
-		if differs {
-			out = append(out, fmt.Sprintf(format, args...))
-		}
-	}
-	say(f.Service != g.Service, "service %s → %s", f.Service, g.Service)
-	say(f.Ship != g.Ship, "ship %s → %s", f.Ship, g.Ship)
-	say(f.Image != g.Image, "image %s", imageChange(f.Image, g.Image))
-	say(!slices.Equal(f.Command, g.Command), "command %s → %s", commandText(f.Command), commandText(g.Command))
-	out = append(out, mapChanges("env", merged(f.Env, f.Secrets), merged(g.Env, g.Secrets))...)
-	out = append(out, mapChanges("port", portTexts(f.Ports), portTexts(g.Ports))...)
-	out = append(out, mapChanges("volume", volumeTexts(f.Volumes), volumeTexts(g.Volumes))...)
-	say(f.Restart != g.Restart, "restart %s → %s", f.Restart, g.Restart)
-	say(f.StopTimeout != g.StopTimeout, "stop_timeout %s → %s", f.StopTimeout, g.StopTimeout)
-	say(!reflect.DeepEqual(f.Checks, g.Checks), "checks changed")
-	return out
-}
-
-func imageChange(from, to batuta.Image) string {
-	if from.Repository == to.Repository {
-		return from.Digest.Short() + " → " + to.Digest.Short()
-	}
-	return fmt.Sprintf("%s@%s → %s@%s", from.Repository, from.Digest.Short(), to.Repository, to.Digest.Short())
-}
-
-func commandText(c []string) string {
-	if len(c) == 0 {
-		return "(the image's own)"
-	}
-	return strings.Join(c, " ")
-}
-
-// mapChanges names the keys that were added, removed or changed, sorted; never
-// their values.
-func mapChanges(what string, from, to map[string]string) []string {
-	var out []string
-	for _, key := range slices.Sorted(maps.Keys(merged(from, to))) {
-		old, had := from[key]
-		now, has := to[key]
-		switch {
-		case !had:
-			out = append(out, fmt.Sprintf("%s %s added", what, key))
-		case !has:
-			out = append(out, fmt.Sprintf("%s %s removed", what, key))
-		case old != now:
-			out = append(out, fmt.Sprintf("%s %s changed", what, key))
-		}
-	}
-	return out
-}
-
-func merged(a, b map[string]string) map[string]string {
-	out := maps.Clone(a)
-	if out == nil {
-		out = map[string]string{}
-	}
-	maps.Copy(out, b)
-	return out
-}
-
-func portTexts(ports []Port) map[string]string {
-	out := map[string]string{}
-	for _, p := range ports {
-		out[p.Name] = p.String()
-	}
-	return out
-}
-
-func volumeTexts(volumes []Volume) map[string]string {
-	out := map[string]string{}
-	for _, v := range volumes {
-		out[v.Target] = v.String()
-	}
-	return out
 }

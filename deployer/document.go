@@ -26,50 +26,59 @@ type Document struct {
 
 // body is the format batuta: 1.
 type body struct {
-	Batuta   string                         `yaml:"batuta"`
-	Name     string                         `yaml:"name"` // informational
-	Ships    map[batuta.ShipName]ship       `yaml:"ships"`
-	Services map[batuta.ServiceName]service `yaml:"services"`
+	Batuta    string                         `yaml:"batuta"`
+	Name      string                         `yaml:"name"` // informational
+	Drift     string                         `yaml:"drift"`
+	LostAfter time.Duration                  `yaml:"lost_after"`
+	Update    update                         `yaml:"update"`
+	Ships     map[batuta.ShipName]ship       `yaml:"ships"`
+	Services  map[batuta.ServiceName]service `yaml:"services"`
 }
 
-type ship struct {
-	Address  string            `yaml:"address"`
-	Endpoint string            `yaml:"endpoint"`
-	Labels   map[string]string `yaml:"labels"`
-}
+// What is done about drift.
+const (
+	driftReport = "report"
+	driftRepair = "repair"
+)
 
 type service struct {
-	Image       string                           `yaml:"image"`
-	Build       batuta.ImageName                 `yaml:"build"`
-	Instances   map[batuta.InstanceName]instance `yaml:"instances"`
-	Count       *int                             `yaml:"count"`
-	On          selector                         `yaml:"on"`
-	Ports       map[string]port                  `yaml:"ports"`
-	Env         map[string]text                  `yaml:"env"`
-	Volumes     map[string]volume                `yaml:"volumes"`
-	Command     command                          `yaml:"command"`
-	Lifecycle   lifecycle                        `yaml:"lifecycle"`
-	Requires    []batuta.ServiceName             `yaml:"requires"`
-	Restart     string                           `yaml:"restart"`
-	StopTimeout *time.Duration                   `yaml:"stop_timeout"`
-	StopFirst   bool                             `yaml:"stop_first"`
+	traits `yaml:",inline"`
+
+	Build     batuta.ImageName                 `yaml:"build"`
+	Count     *count                           `yaml:"count"`
+	On        selector                         `yaml:"on"`
+	Spread    string                           `yaml:"spread"` // a label whose values are filled evenly
+	Instances map[batuta.InstanceName]instance `yaml:"instances"`
+	Requires  []batuta.ServiceName             `yaml:"requires"`
+	WantsInfo []batuta.ServiceName             `yaml:"wants_info"`
+	Omit      bool                             `yaml:"omit"`
+	LostAfter *time.Duration                   `yaml:"lost_after"`
+	Update    update                           `yaml:"update"`
+	Hooks     hooks                            `yaml:"hooks"`
+	Routes    unserved                         `yaml:"routes"`
+	EnvFile   unread                           `yaml:"envfile"`
 }
 
-// instance is what one named instance has of its own. Ports, env and volumes
-// are merged over the service's by key, checks are added to the service's, the
-// rest replaces.
+// instance is what one named instance has of its own.
 type instance struct {
-	Ship      batuta.ShipName   `yaml:"ship"`
-	Image     string            `yaml:"image"`
-	Ports     map[string]port   `yaml:"ports"`
-	Env       map[string]text   `yaml:"env"`
-	Volumes   map[string]volume `yaml:"volumes"`
-	Command   command           `yaml:"command"`
-	Lifecycle lifecycle         `yaml:"lifecycle"`
+	traits `yaml:",inline"`
+
+	Ship    batuta.ShipName `yaml:"ship"`
+	EnvFile unread          `yaml:"envfile"`
 }
 
-type lifecycle struct {
-	Running []check `yaml:"running"`
+// unserved is a key whose time has not come.
+type unserved struct{}
+
+func (*unserved) UnmarshalDocument(document.Node) error {
+	return invalid("nothing routes host names to services yet", "publish a port, and point a proxy at it")
+}
+
+// unread is MaestroNG's key of files with variables: a document is one text.
+type unread struct{}
+
+func (*unread) UnmarshalDocument(document.Node) error {
+	return invalid("a document is read without the files beside it", "write the variables under env:, and secrets as ${secret:NAME}")
 }
 
 // text is a value that remembers where it stands.
@@ -126,32 +135,13 @@ func (d *Document) References() []string {
 		for _, i := range s.Instances {
 			refs[i.Image] = true
 		}
+		s.eachHook("", func(_ string, _ int, _ batuta.InstanceName, h hook) { refs[h.Image] = true })
 	}
 	maps.DeleteFunc(refs, func(ref string, _ bool) bool {
 		_, pinned := parseDigested(ref)
 		return ref == "" || pinned
 	})
 	return slices.Sorted(maps.Keys(refs))
-}
-
-// DocumentShip is a ship that a document declares itself, for use without a
-// server.
-type DocumentShip struct {
-	Name     batuta.ShipName
-	Address  string // where its published ports answer
-	Endpoint string // of its Docker Engine: unix:///…, tcp://…, ssh://user@host
-	Labels   map[string]string
-	Reach    Reach
-}
-
-// Ships lists the document's own ships, sorted by name.
-func (d *Document) Ships() []DocumentShip {
-	var ships []DocumentShip
-	for _, name := range slices.Sorted(maps.Keys(d.body.Ships)) {
-		s := d.body.Ships[name]
-		ships = append(ships, DocumentShip{Name: name, Address: s.Address, Endpoint: s.Endpoint, Labels: s.Labels})
-	}
-	return ships
 }
 
 // unknownBuild is the problem of a build that names no image of batuta.yml.

@@ -2,6 +2,8 @@ package deployer
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"batuta"
@@ -31,9 +33,39 @@ func expand(s string, secret func(string) (string, bool)) (value string, used []
 		}
 		value, ok := secret(name)
 		if !ok {
-			return "", nil, invalid(fmt.Sprintf("no secret %q", name), "set it on the server for this environment")
+			return "", nil, unknownSecret(name)
 		}
 		b.WriteString(before + value)
 		s, used = rest, append(used, value)
 	}
+}
+
+// secret looks a secret up.
+func (r *resolver) secret(name string) (string, bool) {
+	if r.in.Secret == nil {
+		return "", false
+	}
+	return r.in.Secret(name)
+}
+
+func unknownSecret(name string) error {
+	return invalid(fmt.Sprintf("no secret %q", name), "set it on the server for this environment")
+}
+
+// env gives the variables, and the secrets in their values. One without a
+// value takes the image's own away.
+func (r *resolver) env(env map[string]text) (out []Variable, secrets []string) {
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if env[name].path == nil {
+			out = append(out, Variable{Name: name, Unset: true})
+			continue
+		}
+		value, used, err := expand(env[name].value, r.secret)
+		if err != nil {
+			r.error(env[name].path, err)
+		}
+		out = append(out, Variable{Name: name, Value: value, Secret: len(used) > 0})
+		secrets = append(secrets, used...)
+	}
+	return out, secrets
 }

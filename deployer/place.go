@@ -18,45 +18,146 @@ type placed struct {
 	own  instance // zero if it is one of a count
 }
 
-// counted is the name of the nth instance of a counted service, from 1.
-func counted(s batuta.ServiceName, n int) batuta.InstanceName {
-	return batuta.InstanceName(fmt.Sprintf("%s-%d", s, n))
+// placeAll gives every instance of the document its ship: first those that
+// name it, then the counted services in the order of their names.
+func (r *resolver) placeAll() {
+	for _, ship := range r.current {
+		r.load[ship]++
+	}
+	services := slices.Sorted(maps.Keys(r.body.Services))
+	for _, name := range services {
+		if s := r.body.Services[name]; s.Count == nil {
+			r.places[name] = r.named(name, s)
+		}
+	}
+	for _, name := range services {
+		if s := r.body.Services[name]; s.Count != nil {
+			r.places[name] = r.chosen(name, s)
+		}
+	}
 }
 
-// spread places n instances on ships, which must be sorted and not empty. One
-// that already is on one of them stays; each other goes to the ship that has
-// the fewest, in the order of names.
-func spread(s batuta.ServiceName, n int, ships []batuta.ShipName, current map[batuta.InstanceName]batuta.ShipName) []placed {
-	load := map[batuta.ShipName]int{}
-	for k := range n {
-		if ship, ok := current[counted(s, k+1)]; ok {
-			load[ship]++
+// named gives the instances that name their ship.
+func (r *resolver) named(name batuta.ServiceName, s service) []placed {
+	var out []placed
+	for _, i := range slices.SortedFunc(maps.Keys(s.Instances), compareNames) {
+		own := s.Instances[i]
+		ship, known := r.ships[own.Ship]
+		at := servicePath(name, "instances", string(i), "ship")
+		switch {
+		case !known && own.Ship != "":
+			r.problem(at, fmt.Sprintf("no ship %q", own.Ship), r.suggestShip(own.Ship))
+		case ship.Leaving:
+			r.warn(at, fmt.Sprintf("%s stays on %s, which is being left", i, own.Ship), "name another ship, or write count: for an instance that may move")
 		}
-	}
-	out := make([]placed, n)
-	for k := range n {
-		name := counted(s, k+1)
-		ship, ok := current[name]
-		if !ok || !slices.Contains(ships, ship) {
-			ship = slices.MinFunc(ships, func(a, b batuta.ShipName) int { return cmp.Compare(load[a], load[b]) })
-			load[ship]++
+		if r.current[i] != own.Ship {
+			r.load[own.Ship]++
 		}
-		out[k] = placed{name: name, ship: ship}
+		out = append(out, placed{i, own.Ship, own})
 	}
 	return out
+}
+
+// chosen gives a counted service's instances ships that match.
+func (r *resolver) chosen(name batuta.ServiceName, s service) []placed {
+	var ships []ShipInfo
+	matching := 0
+	for _, ship := range r.order {
+		if s.On.matches(ship.Labels) {
+			matching++
+			if !ship.Leaving {
+				ships = append(ships, ship)
+			}
+		}
+	}
+	switch {
+	case s.Count.n == 0 && !s.Count.each:
+		return nil
+	case matching == 0:
+		return r.nowhere(name, s)
+	case s.Count.each:
+		return r.onEach(name, ships)
+	}
+	where, fits := newBalance(ships, s.Spread, r.load).place(name, s.Count.n, r.current)
+	if !fits {
+		r.problem(servicePath(name, "count"), fmt.Sprintf("every ship that %s could go to is cordoned or being left", name), "uncordon one, or add a ship that matches")
+		return []placed{{name: counted(name, 1)}}
+	}
+	out := make([]placed, len(where))
+	for k, ship := range where {
+		out[k] = placed{name: counted(name, k+1), ship: ship}
+	}
+	if len(slices.Compact(slices.Clone(where))) == 1 && len(where) > 1 {
+		r.warn(servicePath(name, "count"), fmt.Sprintf("all %d instances are on %s: nothing is left when that ship fails", len(where), where[0]), "let another ship match, and take instances")
+	}
+	return out
+}
+
+// nowhere reports that no ship matches, and gives an instance nowhere, so that
+// the rest of the service is checked too.
+func (r *resolver) nowhere(name batuta.ServiceName, s service) []placed {
+	if s.On == nil {
+		r.problem(servicePath(name, "count"), "there is no ship to run it on", "")
+	} else {
+		r.problem(servicePath(name, "on"), fmt.Sprintf("no ship matches %s", s.On), "the ships are "+r.shipTexts())
+	}
+	return []placed{{name: counted(name, 1)}}
+}
+
+// onEach gives one instance to every ship; none comes to one that is cordoned.
+func (r *resolver) onEach(name batuta.ServiceName, ships []ShipInfo) []placed {
+	var out []placed
+	for _, ship := range ships {
+		i := onShip(name, ship.Name)
+		if err := batuta.CheckName(string(i)); err != nil {
+			r.error(servicePath(name), err)
+		}
+		_, there := r.current[i]
+		if ship.Cordoned && !there {
+			continue
+		}
+		if !there {
+			r.load[ship.Name]++
+		}
+		out = append(out, placed{name: i, ship: ship.Name})
+	}
+	return out
+}
+
+// twice reports the names of instances that only their ships gave, and that
+// are not unique.
+func (r *resolver) twice(instances []Instance) {
+	owner := make(map[batuta.InstanceName]batuta.ServiceName, len(instances))
+	for _, i := range instances {
+		first, taken := owner[i.Name]
+		each := or(r.body.Services[i.Service].Count, count{}).each || or(r.body.Services[first].Count, count{}).each
+		if taken && first != i.Service && each {
+			r.problem(servicePath(i.Service), fmt.Sprintf("service %q has an instance %q too", first, i.Name), "instance names are unique in a document")
+		}
+		owner[i.Name] = i.Service
+	}
 }
 
 // whereabouts tells on which ship each instance is now: where it runs, or else
 // where its newest container is.
 func whereabouts(containers []Container) map[batuta.InstanceName]batuta.ShipName {
-	sorted := slices.SortedFunc(slices.Values(containers), func(a, b Container) int {
-		return cmp.Or(compareBool(a.running(), b.running()), a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
-	})
-	out := map[batuta.InstanceName]batuta.ShipName{}
-	for _, c := range sorted {
-		out[c.Instance] = c.Ship
+	best := make(map[batuta.InstanceName]*Container, len(containers))
+	for n := range containers {
+		c := &containers[n]
+		if b, known := best[c.Instance]; !known || c.later(b) {
+			best[c.Instance] = c
+		}
+	}
+	out := make(map[batuta.InstanceName]batuta.ShipName, len(best))
+	for i, c := range best {
+		out[i] = c.Ship
 	}
 	return out
+}
+
+// later tells whether c rather than other is where its instance is.
+func (c *Container) later(other *Container) bool {
+	return cmp.Or(compareBool(c.running(), other.running()), c.Created.Compare(other.Created), strings.Compare(c.ID, other.ID)) > 0
 }
 
 func compareBool(a, b bool) int {
@@ -67,36 +168,6 @@ func compareBool(a, b bool) int {
 		return -1
 	}
 	return 1
-}
-
-// place gives every instance of a service its ship, in the order of names.
-func (r *resolver) place(name batuta.ServiceName, s service) []placed {
-	if s.Count == nil {
-		var out []placed
-		for _, i := range slices.SortedFunc(maps.Keys(s.Instances), compareNames) {
-			own := s.Instances[i]
-			if _, known := r.ships[own.Ship]; !known && own.Ship != "" {
-				r.problem(servicePath(name, "instances", string(i), "ship"), fmt.Sprintf("no ship %q", own.Ship), r.suggestShip(own.Ship))
-			}
-			out = append(out, placed{i, own.Ship, own})
-		}
-		return out
-	}
-	var ships []batuta.ShipName
-	for _, ship := range slices.Sorted(maps.Keys(r.ships)) {
-		if s.On.matches(r.ships[ship].Labels) {
-			ships = append(ships, ship)
-		}
-	}
-	if n := min(max(*s.Count, 0), maxCount); len(ships) > 0 || n == 0 {
-		return spread(name, n, ships, r.current)
-	}
-	if s.On == nil {
-		r.problem(servicePath(name, "count"), "there is no ship to run it on", "")
-	} else {
-		r.problem(servicePath(name, "on"), fmt.Sprintf("no ship matches %s", s.On), "the ships are "+r.shipTexts())
-	}
-	return []placed{{name: counted(name, 1)}} // nowhere, so that the rest of it is checked too
 }
 
 // compareNames orders web-2 before web-10.

@@ -2,7 +2,9 @@ package deployer
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -116,6 +118,46 @@ func (p Port) String() string {
 		s += " on " + p.Address
 	}
 	return s
+}
+
+// ports resolves the ports of one instance.
+func (r *resolver) ports(ports map[string]port) []Port {
+	var out []Port
+	for _, name := range slices.Sorted(maps.Keys(ports)) {
+		p := ports[name].resolve(name)
+		for _, q := range out {
+			if q.Container == p.Container && q.Protocol == p.Protocol && p.Container != 0 {
+				r.problem(ports[name].path, fmt.Sprintf("port %d/%s is named %q already", p.Container, p.Protocol, q.Name), "remove one of them")
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// portClashes finds host ports that two instances want on one ship.
+func (r *resolver) portClashes(instances []Instance) {
+	type holder struct {
+		Port
+		by batuta.InstanceName
+	}
+	taken := map[string][]holder{}
+	for _, i := range instances {
+		for _, p := range i.Ports {
+			if _, known := r.ships[i.Ship]; !known {
+				continue
+			}
+			key := fmt.Sprintf("%s:%d", i.Ship, p.Host)
+			for _, h := range taken[key] {
+				if h.clashes(p) {
+					r.problem(servicePath(i.Service, "ports", p.Name),
+						fmt.Sprintf("%s and %s both want host port %d of %s", h.by, i.Name, p.Host, i.Ship),
+						"give them different ships or ports, or let Docker pick the host port")
+				}
+			}
+			taken[key] = append(taken[key], holder{p, i.Name})
+		}
+	}
 }
 
 func invalid(message, hint string) error {

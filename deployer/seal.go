@@ -4,6 +4,3 @@ package deployer
 // makes an instance without Document.Resolve calls it last. The key hides the
 // values of secrets.
 func (i *Instance) Seal(key []byte) { i.seal(key) }
-
-// Allows tells whether a cleaned absolute path of a ship may be mounted.
-func (p Policy) Allows(source string) bool { return p.allows(source) }

@@ -29,30 +29,32 @@ func (v validator) run() {
 	if v.body.Batuta != "1" {
 		v.Problem(document.Path{"batuta"}, fmt.Sprintf("format %q is not known", v.body.Batuta), "begin the document with batuta: 1")
 	}
-	for name, s := range v.body.Ships {
-		path := document.Path{"ships", string(name)}
-		v.name(path, string(name))
-		if s.Endpoint == "" {
-			v.Problem(path, "the ship has no endpoint", "write endpoint: unix:///var/run/docker.sock, or tcp://host:2376")
-		}
+	if d := v.body.Drift; d != "" && d != driftReport && d != driftRepair {
+		v.Problem(document.Path{"drift"}, fmt.Sprintf("%q is not what can be done about drift", d), "write report or repair")
 	}
-	services := slices.Collect(maps.Keys(v.body.Services))
+	v.ships()
 	for _, name := range slices.Sorted(maps.Keys(v.body.Services)) {
 		s := v.body.Services[name]
 		v.name(servicePath(name), string(name))
 		v.image(name, s)
 		v.placement(name, s)
-		v.life(name, s)
-		v.settings(servicePath(name), s.Ports, s.Env, s.Volumes, s.Lifecycle)
-		for i, r := range s.Requires {
-			if !slices.Contains(services, r) {
-				v.Problem(servicePath(name, "requires", fmt.Sprint(i)), fmt.Sprintf("no service %q", r), document.Suggest(string(r), words(services)))
-			}
-		}
+		v.traits(servicePath(name), s.traits)
+		v.services(servicePath(name, "requires"), s.Requires)
+		v.services(servicePath(name, "wants_info"), s.WantsInfo)
+		v.update(name, s)
 	}
 	v.instances()
 	if cycle := findCycle(v.body.Services); cycle != nil {
 		v.Problem(servicePath(cycle[0], "requires"), "the services require each other: "+strings.Join(names(cycle), " → "), "remove one of these requirements")
+	}
+}
+
+// services checks a list of names of services.
+func (v validator) services(at document.Path, list []batuta.ServiceName) {
+	for i, s := range list {
+		if _, known := v.body.Services[s]; !known {
+			v.Problem(at.At(fmt.Sprint(i)), fmt.Sprintf("no service %q", s), document.Suggest(string(s), words(slices.Collect(maps.Keys(v.body.Services)))))
+		}
 	}
 }
 
@@ -83,6 +85,12 @@ var imageForm = regexp.MustCompile(`^([a-zA-Z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-
 
 func (v validator) image(name batuta.ServiceName, s service) {
 	v.reference(servicePath(name, "image"), s.Image)
+	s.eachHook(name, func(when string, n int, _ batuta.InstanceName, h hook) {
+		v.reference(servicePath(name, "hooks", when, fmt.Sprint(n), "image"), h.Image)
+		if h.path == nil {
+			v.Problem(servicePath(name, "hooks", when, fmt.Sprint(n)), "the hook is empty", "write {run: drush updatedb -y}")
+		}
+	})
 	each := len(s.Instances) > 0
 	for i, in := range s.Instances {
 		v.reference(servicePath(name, "instances", string(i), "image"), in.Image)
@@ -120,10 +128,12 @@ func (v validator) placement(name batuta.ServiceName, s service) {
 		v.Problem(servicePath(name, "count"), "the service has both instances and count", "keep one")
 	case s.Instances == nil && s.Count == nil:
 		v.Problem(servicePath(name), "the service has no instances", "write count: 1, or instances: {"+string(name)+"-1: {ship: …}}")
-	case s.Count != nil && (*s.Count < 0 || *s.Count > maxCount):
-		v.Problem(servicePath(name, "count"), fmt.Sprintf("count %d is out of bounds", *s.Count), fmt.Sprintf("0 to %d", maxCount))
 	case s.Count == nil && s.On != nil:
 		v.Problem(servicePath(name, "on"), "on chooses ships for a count, and there is none", "write count: 1, or name a ship for each instance")
+	case s.Spread != "" && (s.Count == nil || s.Count.each):
+		v.Problem(servicePath(name, "spread"), "spread is for a count, and there is none", "write count: 2, or remove it")
+	case s.LostAfter != nil && (s.Count == nil || s.Count.each):
+		v.Problem(servicePath(name, "lost_after"), "only counted instances can go to another ship", "write count: 1, or remove it")
 	}
 	for i, in := range s.Instances {
 		if in.Ship == "" {
@@ -137,66 +147,35 @@ func (v validator) placement(name batuta.ServiceName, s service) {
 	}
 }
 
-var restartForm = regexp.MustCompile(`^(no|always|unless-stopped|on-failure(:[1-9][0-9]{0,3})?)$`)
-
-func (v validator) life(name batuta.ServiceName, s service) {
-	if s.Restart != "" && !restartForm.MatchString(s.Restart) {
-		v.Problem(servicePath(name, "restart"), fmt.Sprintf("%q is not a restart policy", s.Restart), "write no, always, unless-stopped, on-failure or on-failure:3")
-	}
-	if s.StopTimeout != nil && *s.StopTimeout > maxStopTimeout {
-		v.Problem(servicePath(name, "stop_timeout"), fmt.Sprintf("%s is too long", *s.StopTimeout), fmt.Sprintf("at most %s", maxStopTimeout))
+// update finds what contradicts itself in how a service is replaced.
+func (v validator) update(name batuta.ServiceName, s service) {
+	if order := v.body.Update.under(s.Update).Order; order == startFirst && or(s.StopFirst, false) {
+		v.Problem(servicePath(name, "stop_first"), "the service stops first, and its update starts first", "keep one")
 	}
 }
 
-var portNameForm = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
-
-// settings checks what services and instances have in common.
-func (v validator) settings(at document.Path, ports map[string]port, env map[string]text, volumes map[string]volume, life lifecycle) {
-	for name, p := range ports {
-		if p.path == nil || !portNameForm.MatchString(name) {
-			v.Problem(at.At("ports", name), "want a port's name and number", "write http: 8080")
-		}
-	}
-	for name := range env {
-		if name == "" || strings.ContainsAny(name, "=\x00") {
-			v.Problem(at.At("env", name), fmt.Sprintf("%q is not a variable's name", name), "")
-		}
-	}
-	for source, vol := range volumes {
-		if vol.path == nil {
-			v.Problem(at.At("volumes", source), "the volume has no target", "write /host/path: /container/path")
-		}
-		if err := checkSource(source); err != nil {
-			v.error(at.At("volumes", source), err)
-		}
-	}
-	for i, c := range life.Running {
-		if c.path == nil {
-			v.Problem(at.At("lifecycle", "running", fmt.Sprint(i)), "the check is empty", "write {type: http, port: http, path: /up}")
-		}
-	}
-}
-
-// instances checks the named instances' own settings, and that every
-// instance's name is unique in the document.
+// instances checks the named instances' own traits, and that every instance's
+// name is unique in the document.
 func (v validator) instances() {
 	owner := map[batuta.InstanceName]batuta.ServiceName{}
 	for _, name := range slices.Sorted(maps.Keys(v.body.Services)) {
 		s := v.body.Services[name]
-		count := min(or(s.Count, 0), maxCount)
-		if count > 0 && batuta.CheckName(string(name)) == nil {
-			v.name(servicePath(name), string(counted(name, count)))
+		n := or(s.Count, count{}).n
+		if n > 0 && batuta.CheckName(string(name)) == nil {
+			v.name(servicePath(name), string(counted(name, n)))
 		}
-		for n := range count {
-			v.own(owner, counted(name, n+1), name, servicePath(name, "count"))
+		for k := range n {
+			v.own(owner, counted(name, k+1), name, servicePath(name, "count"))
 		}
 		for _, i := range slices.Sorted(maps.Keys(s.Instances)) {
 			path := servicePath(name, "instances", string(i))
 			v.name(path, string(i))
 			v.own(owner, i, name, path)
-			in := s.Instances[i]
-			v.settings(path, in.Ports, in.Env, in.Volumes, in.Lifecycle)
+			v.traits(path, s.Instances[i].traits)
 		}
+		s.eachHook(name, func(when string, n int, i batuta.InstanceName, _ hook) {
+			v.own(owner, i, name, servicePath(name, "hooks", when, fmt.Sprint(n)))
+		})
 	}
 }
 

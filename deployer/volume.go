@@ -2,7 +2,9 @@ package deployer
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"batuta"
@@ -56,36 +58,49 @@ func (v volume) resolve(source string, s Scope) Volume {
 	if path.IsAbs(source) {
 		source = path.Clean(source)
 	} else {
-		source = strings.TrimPrefix(fmt.Sprintf("%s_%s_%s", s.App, s.Environment, source), "_")
+		source = volumePrefix(s) + source
 	}
 	return Volume{Source: source, Target: v.target, ReadOnly: v.readOnly}
+}
+
+// volumePrefix begins the names of a scope's own volumes.
+func volumePrefix(s Scope) string {
+	if s == (Scope{}) {
+		return ""
+	}
+	return fmt.Sprintf("%s_%s_", s.App, s.Environment)
 }
 
 // String is the volume as a plan shows it: /srv/files:/data:ro.
 func (v Volume) String() string {
 	s := v.Source + ":" + v.Target
-	if v.ReadOnly {
+	switch {
+	case v.ReadOnly && v.Options != "":
+		s += ":ro," + v.Options
+	case v.ReadOnly:
 		s += ":ro"
+	case v.Options != "":
+		s += ":" + v.Options
 	}
 	return s
 }
 
-// Policy is what server.yml lets an app have on its ships. The zero value
-// allows nothing of the host.
-type Policy struct {
-	// Paths are the host directories that may be mounted, with all that is
-	// below them. Links cannot be followed from here: allow no directory in
-	// which a container can make a link to where it must not go.
-	Paths []string
-}
-
-// allows tells whether a cleaned absolute path may be mounted.
-func (p Policy) allows(source string) bool {
-	for _, allowed := range p.Paths {
-		allowed = path.Clean(allowed)
-		if source == allowed || strings.HasPrefix(source, strings.TrimSuffix(allowed, "/")+"/") {
-			return true
+// volumes resolves the volumes of one instance.
+func (r *resolver) volumes(volumes map[string]volume) []Volume {
+	var out []Volume
+	for _, source := range slices.Sorted(maps.Keys(volumes)) {
+		declared := volumes[source]
+		v := declared.resolve(source, r.in.Scope)
+		if strings.HasPrefix(v.Source, "/") && !r.in.OwnShips && !r.in.Allow.Allows(v.Source) {
+			r.problem(declared.path, fmt.Sprintf("the host's %s may not be mounted", v.Source), r.in.Allow.allowed())
 		}
+		for _, w := range out {
+			if w.Target == v.Target {
+				r.problem(declared.path, fmt.Sprintf("%s is mounted from %s already", v.Target, w.Source), "")
+			}
+		}
+		out = append(out, v)
 	}
-	return false
+	slices.SortFunc(out, func(a, b Volume) int { return strings.Compare(a.Target, b.Target) })
+	return out
 }

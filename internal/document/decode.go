@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -55,7 +56,8 @@ var errReported = errors.New("reported")
 // Decode reads the node into what into points to and returns an error if that
 // had problems, which are then recorded in the document.
 //
-// Struct fields are named by their yaml tag; a field without one is not read.
+// Struct fields are named by their yaml tag; a field without one is not read,
+// and the keys of a struct tagged ",inline" stand beside the others.
 // Strings take any scalar as written, booleans true and false, durations
 // Go's notation (1m30s). A null leaves the value as it is. Types that
 // implement Unmarshaler read themselves.
@@ -104,20 +106,33 @@ func (n Node) problem(err error) {
 }
 
 func (n Node) decodeStruct(v reflect.Value) {
-	fields := map[string]int{}
-	for i := range v.NumField() {
-		if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ","); name != "" {
-			fields[name] = i
-		}
-	}
+	fields := fieldsOf(v.Type())
 	n.each(func(key string, place, value Node) {
 		i, ok := fields[key]
 		if !ok {
 			place.Problem(fmt.Sprintf("unknown key %q", key), Suggest(key, slices.Sorted(maps.Keys(fields))))
 			return
 		}
-		value.decode(v.Field(i))
+		value.decode(v.FieldByIndex(i))
 	})
+}
+
+// fieldsOf gives the fields that a mapping's keys name, by key, with those of
+// the structs that are tagged as inline.
+func fieldsOf(t reflect.Type) map[string][]int {
+	fields := map[string][]int{}
+	for f := range t.Fields() {
+		name, option, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		switch {
+		case name != "":
+			fields[name] = f.Index
+		case option == "inline":
+			for inner, index := range fieldsOf(f.Type) {
+				fields[inner] = append(slices.Clone(f.Index), index...)
+			}
+		}
+	}
+	return fields
 }
 
 func (n Node) decodeMap(v reflect.Value) {
@@ -216,6 +231,13 @@ func (n Node) decodeScalar(v reflect.Value) {
 			return
 		}
 		v.SetInt(i)
+	case v.CanFloat():
+		f, err := strconv.ParseFloat(text, v.Type().Bits())
+		if err != nil || math.IsInf(f, 0) || math.IsNaN(f) {
+			n.Problem(fmt.Sprintf("%q is not a number", text), "")
+			return
+		}
+		v.SetFloat(f)
 	default:
 		panic("document: no form for " + v.Type().String())
 	}

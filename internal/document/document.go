@@ -123,9 +123,13 @@ func (d *Document) bounded(n Node) bool {
 // Problem records what is wrong with the value at path, or with the nearest
 // value above it that the document has.
 func (d *Document) Problem(path Path, message, hint string) {
-	line, column := d.place(path)
+	line, column := d.Place(path)
 	d.add(line, column, path, message, hint)
 }
+
+// Has tells whether the document itself has a value at path, not by way of a
+// merge key.
+func (d *Document) Has(path Path) bool { return d.find(path) != nil }
 
 // Err is all problems found so far, in the order of the file; nil if none.
 func (d *Document) Err() error { return d.Problems().Err() }
@@ -144,20 +148,26 @@ func (d *Document) add(line, column int, path Path, message, hint string) {
 	})
 }
 
-// place is where the value at path stands.
-func (d *Document) place(path Path) (line, column int) {
-	if d.root == nil {
-		return 1, 1
+// Place is where the value at path stands, or the nearest above it.
+func (d *Document) Place(path Path) (line, column int) {
+	for n := len(path); n >= 0; n-- {
+		if y := d.find(path[:n]); y != nil {
+			return y.Line, y.Column
+		}
 	}
+	return 1, 1
+}
+
+// find gives the value at path, or nil.
+func (d *Document) find(path Path) *yaml.Node {
 	y := d.root
 	for _, key := range path {
-		next := child(resolve(y), key)
-		if next == nil {
-			break
+		if y == nil {
+			return nil
 		}
-		y = next
+		y = child(resolve(y), key)
 	}
-	return y.Line, y.Column
+	return y
 }
 
 func child(y *yaml.Node, key string) *yaml.Node {

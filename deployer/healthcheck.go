@@ -1,0 +1,74 @@
+package deployer
+
+import (
+	"time"
+
+	"batuta/internal/document"
+)
+
+// healthcheck is Docker's own: its test is a line for the container's shell,
+// or a list that is run as it is.
+type healthcheck struct {
+	Test        healthTest    `yaml:"test"`
+	Interval    time.Duration `yaml:"interval"`
+	Timeout     time.Duration `yaml:"timeout"`
+	StartPeriod time.Duration `yaml:"start_period"`
+	Retries     int           `yaml:"retries"`
+	Disable     bool          `yaml:"disable"` // the image's own too
+}
+
+func (h *healthcheck) UnmarshalDocument(n document.Node) error {
+	type plain healthcheck
+	if err := n.Decode((*plain)(h)); err != nil {
+		return err
+	}
+	switch {
+	case h.Disable && h.Test != nil:
+		return invalid("the health check is disabled and has a test", "keep one")
+	case !h.Disable && len(h.Test) == 0:
+		return invalid("the health check has no test", "write test: curl -f localhost/up, or disable: true")
+	case h.Retries < 0:
+		return invalid("retries is negative", "")
+	}
+	for _, d := range []time.Duration{h.Interval, h.Timeout, h.StartPeriod} {
+		if d != 0 && d < time.Millisecond {
+			return invalid("a time of a health check is under 1ms", "")
+		}
+	}
+	return nil
+}
+
+func (h *healthcheck) resolve() *Healthcheck {
+	switch {
+	case h == nil:
+		return nil
+	case h.Disable:
+		return &Healthcheck{Test: []string{"NONE"}}
+	}
+	return &Healthcheck{Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, Retries: h.Retries}
+}
+
+// healthTest is the test in the Engine's words.
+type healthTest []string
+
+func (t *healthTest) UnmarshalDocument(n document.Node) error {
+	if line, ok := n.Scalar(); ok {
+		if line == "" {
+			return invalid("the test is empty", "write disable: true for none")
+		}
+		*t = healthTest{"CMD-SHELL", line}
+		return nil
+	}
+	var words []string
+	if err := n.Decode(&words); err != nil {
+		return err
+	}
+	if len(words) == 0 {
+		return invalid("the test is empty", "write disable: true for none")
+	}
+	if words[0] != "CMD" && words[0] != "CMD-SHELL" {
+		words = append([]string{"CMD"}, words...)
+	}
+	*t = words
+	return nil
+}
