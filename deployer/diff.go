@@ -17,7 +17,7 @@ func Diff(want Spec, have State) Plan {
 	have.sort()
 	d := differ{
 		want: want, have: have, declared: map[batuta.InstanceName]bool{},
-		of: map[batuta.InstanceName][]Container{}, holders: map[berth][]holder{},
+		of: map[batuta.InstanceName][]Container{}, holders: map[berth][]holder{}, claimed: want.claimed(),
 	}
 	plan := Plan{Scope: want.Scope, Release: want.Release, want: want}
 	for _, c := range have.Containers {
@@ -44,6 +44,7 @@ type differ struct {
 	have     State
 	of       map[batuta.InstanceName][]Container
 	holders  map[berth][]holder
+	claimed  map[batuta.ShipName]bool // ships on which a fixed host port is declared
 	declared map[batuta.InstanceName]bool
 }
 
@@ -59,9 +60,20 @@ type holder struct {
 	at Port
 }
 
-// hold notes the host ports that a container holds.
+// claimed are the ships on which instances want fixed host ports.
+func (s Spec) claimed() map[batuta.ShipName]bool {
+	out := map[batuta.ShipName]bool{}
+	for n := range s.Instances {
+		if slices.ContainsFunc(s.Instances[n].Ports, func(p Port) bool { return p.Host != 0 }) {
+			out[s.Instances[n].Ship] = true
+		}
+	}
+	return out
+}
+
+// hold notes the host ports that a container holds, where it matters.
 func (d differ) hold(c Container) {
-	if !c.alive() {
+	if !d.claimed[c.Ship] || !c.alive() {
 		return
 	}
 	for _, p := range c.held() {

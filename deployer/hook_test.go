@@ -1,0 +1,165 @@
+package deployer_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"batuta"
+	"batuta/deployer"
+	"batuta/deployer/shiptest"
+)
+
+// hooked gives the service web a hook at a moment.
+func hooked(want deployer.Spec, set func(*deployer.Hooks, []deployer.Hook), command ...string) deployer.Spec {
+	i := want.Instances[len(want.Instances)-1]
+	i.Name, i.Command = "", command
+	s := want.Services["web"]
+	set(&s.Hooks, []deployer.Hook{{Instance: i, Timeout: time.Minute}})
+	services := map[batuta.ServiceName]deployer.Service{"web": s}
+	want.Services = services
+	return want
+}
+
+func before(h *deployer.Hooks, hooks []deployer.Hook)    { h.Before = hooks }
+func after(h *deployer.Hooks, hooks []deployer.Hook)     { h.After = hooks }
+func onFailure(h *deployer.Hooks, hooks []deployer.Hook) { h.OnFailure = hooks }
+
+// commands makes containers of these commands end as told, and all others run.
+func commands(ends map[string]shiptest.Behaviour) func(deployer.Instance) shiptest.Behaviour {
+	return func(i deployer.Instance) shiptest.Behaviour { return ends[strings.Join(i.Command, " ")] }
+}
+
+func migrates(code int) map[string]shiptest.Behaviour {
+	return map[string]shiptest.Behaviour{
+		"migrate": {Exits: true, ExitAfter: 5 * time.Second, ExitCode: code, Prints: []string{"12 tables"}},
+		"hang":    {},
+	}
+}
+
+func TestAHookBeforeGatesTheService(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a", "ship-b")
+		h.live(t, h.spec(t, twoWaves, image(1)))
+		h.behave(commands(migrates(0)))
+		next := strings.ReplaceAll(twoWaves, "GEN}", "next}")
+		h.events = nil
+		h.live(t, hooked(h.spec(t, next, image(2)), before, "migrate"))
+		var order []string
+		for _, e := range h.events {
+			for _, word := range []string{"db-1 on ship-a: ready", "12 tables", "hook before of web is done", "web-1 on ship-a: created"} {
+				if strings.Contains(e, word) {
+					order = append(order, word)
+				}
+			}
+		}
+		if want := []string{"db-1 on ship-a: ready", "12 tables", "hook before of web is done", "web-1 on ship-a: created"}; !slices.Equal(order, want) {
+			t.Errorf("order = %q, want %q", order, want)
+		}
+		h.wantRuns(t, "db-1 on ship-a: dddd running", "web-1 on ship-a: 2222 running", "web-2 on ship-b: 2222 running")
+
+		h.events = nil
+		h.live(t, hooked(h.spec(t, next, image(2)), before, "migrate"))
+		if slices.ContainsFunc(h.events, func(e string) bool { return strings.Contains(e, "hook") }) {
+			t.Errorf("the hook ran, and nothing of the service changed: %q", h.events)
+		}
+	})
+}
+
+func TestAHookThatFailsEndsTheDeployment(t *testing.T) {
+	for name, c := range map[string]struct {
+		set     func(*deployer.Hooks, []deployer.Hook)
+		command string
+		code    int
+		want    string
+		status  batuta.DeploymentStatus
+	}{
+		"before":               {before, "migrate", 1, "hook before of web on ship-b: migrate: exited 1\nthe last it printed:\n  12 tables", batuta.Failed},
+		"before, and it hangs": {before, "hang", 0, "hook before of web on ship-b: hang: not done within 1m0s", batuta.Failed},
+		"after":                {after, "migrate", 1, "hook after of web on ship-b: migrate: exited 1", batuta.RolledBack},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHarbour("ship-a", "ship-b")
+				h.live(t, h.spec(t, oneService, image(1)))
+				h.behave(commands(migrates(c.code)))
+				outcome, err := h.apply(t.Context(), hooked(h.spec(t, oneService, image(2)), c.set, c.command))
+				if outcome.Status != c.status || err == nil || !strings.HasPrefix(err.Error(), c.want) {
+					t.Errorf("apply = %v, %v; want %s, %s", outcome, err, c.status, c.want)
+				}
+				h.wantRuns(t, "web-1 on ship-a: 1111 running", "web-2 on ship-b: 1111 running")
+			})
+		})
+	}
+}
+
+func TestAHookOnFailureRunsWhenAllIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a")
+		h.live(t, h.spec(t, oneService, image(1)))
+		h.behave(func(i deployer.Instance) shiptest.Behaviour {
+			if len(i.Command) > 0 {
+				return migrates(0)["migrate"]
+			}
+			return shiptest.Behaviour{Exits: true, ExitCode: 1}
+		})
+		outcome, _ := h.apply(t.Context(), hooked(h.spec(t, oneService, image(2)), onFailure, "migrate"))
+		if outcome.Status != batuta.RolledBack || !strings.Contains(h.events[len(h.events)-1], "hook on_failure of web is done") {
+			t.Errorf("outcome %v, events %q", outcome, h.events)
+		}
+		h.wantRuns(t, "web-1 on ship-a: 1111 running", "web-2 on ship-a: 1111 running")
+	})
+}
+
+func TestAHookThatWasInterruptedIsNoInstanceAndRunsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a")
+		h.live(t, h.spec(t, oneService, image(1)))
+		h.behave(commands(migrates(0)))
+		want := hooked(h.spec(t, oneService, image(2)), before, "migrate")
+		k := &killer{at: 1 << 30}
+		k.aim(h)
+		time.AfterFunc(2*time.Second, func() { k.calls.Store(k.at) }) // in the middle of the hook
+		_, _ = h.apply(t.Context(), want)
+		k.stop(h)
+		if len(h.runs()) != 3 {
+			t.Fatalf("nothing was interrupted: %v", h.runs())
+		}
+		if states, _ := h.Status(t.Context(), qa); len(states) != 2 {
+			t.Errorf("the hook is shown as an instance: %+v", states)
+		}
+		plan, err := h.Plan(t.Context(), want)
+		if err != nil || !strings.Contains(plan.String(), "hooks that were interrupted run again: 1") || strings.Contains(plan.String(), "stop 1") {
+			t.Errorf("plan = %v\n%s", err, plan)
+		}
+		h.events = nil
+		h.live(t, want)
+		if !slices.ContainsFunc(h.events, func(e string) bool { return strings.Contains(e, "hook before of web is done") }) {
+			t.Errorf("the hook did not run again: %q", h.events)
+		}
+		h.wantRuns(t, "web-1 on ship-a: 2222 running", "web-2 on ship-a: 2222 running")
+	})
+}
+
+func TestApplyConvergesWhereverItIsKilledWithAHook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for at := int64(1); ; at++ {
+			h := newHarbour("ship-a", "ship-b")
+			h.live(t, h.spec(t, oneService, image(1)))
+			h.behave(commands(migrates(0)))
+			want := hooked(h.policy(t, oneService, image(2), deployer.Update{AtOnce: deployer.Amount{N: 1}, Watch: 3 * time.Second}), before, "migrate")
+			k := &killer{at: at, answered: at%2 == 0}
+			k.aim(h)
+			_, _ = h.apply(t.Context(), want)
+			killed := k.calls.Load() >= k.at
+			k.stop(h)
+			h.live(t, want)
+			h.wantRuns(t, "web-1 on ship-a: 2222 running", "web-2 on ship-b: 2222 running")
+			if !killed || t.Failed() {
+				return
+			}
+		}
+	})
+}

@@ -1,0 +1,159 @@
+package deployer_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"batuta"
+	"batuta/deployer"
+	"batuta/deployer/shiptest"
+)
+
+// another is a second fleet on the same ships, as another server has it.
+func (h *harbour) another(holder string) *deployer.Fleet {
+	ships := map[batuta.ShipName]deployer.Ship{}
+	for name, s := range h.ships {
+		ships[name] = s
+	}
+	return deployer.New(ships, deployer.Options{Holder: holder})
+}
+
+func TestOfTwoWhoDeployAtOnceOneIsToldWhoTheOtherIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a", "ship-b")
+		h.behave(func(deployer.Instance) shiptest.Behaviour { return shiptest.Behaviour{ReadyAfter: 20 * time.Second} })
+		ada, bob := h.another("ada@laptop"), h.another("server main")
+		plan := func(f *deployer.Fleet, by string) deployer.Plan {
+			p, err := f.Plan(t.Context(), h.spec(t, oneService, image(1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.By = by
+			return p
+		}
+		hers, his, hisAgain := plan(ada, ""), plan(bob, "run 12"), plan(bob, "run 13")
+		first := make(chan error, 1)
+		go func() { _, err := bob.Apply(t.Context(), his, nil); first <- err }()
+		time.Sleep(time.Second) // of the bubble
+		for f, p := range map[*deployer.Fleet]deployer.Plan{ada: hers, bob: hisAgain} {
+			outcome, err := f.Apply(t.Context(), p, nil)
+			if outcome.Status != batuta.Failed || !errors.Is(err, batuta.Conflict) || !strings.Contains(err.Error(), "qa is being changed by server main run 12") {
+				t.Errorf("apply = %v, %v", outcome, err)
+			}
+		}
+		if err := <-first; err != nil {
+			t.Errorf("the first: %v", err)
+		}
+		h.wantRuns(t, "web-1 on ship-a: 1111 running", "web-2 on ship-b: 1111 running")
+		if p := plan(ada, ""); !p.Empty() {
+			t.Errorf("still to do: %s", p)
+		}
+	})
+}
+
+func TestALeaseIsKeptForAsLongAsADeploymentTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a")
+		u := deployer.Update{Watch: 10 * time.Minute}
+		want := h.policy(t, oneService, image(1), u)
+		ended := make(chan error, 1)
+		go func() { _, err := h.apply(t.Context(), want); ended <- err }()
+		for range 9 {
+			time.Sleep(time.Minute) // of the bubble
+			if by, err := h.ships["ship-a"].Lock(t.Context(), qa, "thief", time.Second); err != nil || by == "" {
+				t.Fatalf("the lease is free, and the deployment goes on: %q, %v", by, err)
+			}
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if by, err := h.ships["ship-a"].Lock(t.Context(), qa, "next", time.Second); err != nil || by != "" {
+			t.Errorf("the lease is not given back: %q, %v", by, err)
+		}
+	})
+}
+
+func TestALeaseThatIsLostStopsEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a")
+		h.live(t, h.spec(t, oneService, image(1)))
+		h.behave(behaves(image(2), shiptest.Behaviour{NeverReady: true}))
+		stolen := false
+		h.ships["ship-a"].After = func(c shiptest.Call) error {
+			if c.Method == "Start" && !stolen { // the lease is taken as if it had run out
+				stolen = true
+				_ = h.ships["ship-a"].Unlock(context.WithoutCancel(t.Context()), qa, h.holder(t))
+				_, _ = h.ships["ship-a"].Lock(context.WithoutCancel(t.Context()), qa, "thief", time.Hour)
+			}
+			return nil
+		}
+		outcome, err := h.apply(t.Context(), h.spec(t, oneService, image(2)))
+		if outcome.Status != batuta.Failed || err == nil || !strings.Contains(err.Error(), "being changed by thief") || !strings.Contains(err.Error(), "nothing is undone, because another changes it") || len(outcome.Left) == 0 {
+			t.Errorf("apply = %+v, %v", outcome, err)
+		}
+		for _, c := range h.ships["ship-a"].Calls() {
+			if c.Method == "Remove" {
+				t.Error("something was removed after the lease was lost")
+			}
+		}
+	})
+}
+
+// holder is who holds the lease now.
+func (h *harbour) holder(t *testing.T) string {
+	t.Helper()
+	by, err := h.ships["ship-a"].Lock(context.WithoutCancel(t.Context()), qa, "who", time.Second)
+	if err != nil || by == "" {
+		t.Fatalf("nobody holds the lease: %q, %v", by, err)
+	}
+	return by
+}
+
+func TestNothingToDoTakesNoLeaseAndAsksNoFacts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a", "ship-b")
+		h.live(t, h.spec(t, oneService, image(1)))
+		before := len(h.ships["ship-a"].Calls())
+		h.live(t, h.spec(t, oneService, image(1)))
+		for _, c := range h.ships["ship-a"].Calls()[before:] {
+			if slices.Contains([]string{"Lock", "Unlock", "Facts", "Prune", "RemoveNetwork"}, c.Method) {
+				t.Errorf("%s", c.Method)
+			}
+		}
+	})
+}
+
+func TestPreflightTellsAllProblemsAtOnceBeforeAnythingIsTouched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a", "ship-b", "ship-c")
+		h.ships["ship-a"].Own = deployer.Facts{API: "1.41", DiskFree: 100 << 20}
+		h.ships["ship-b"].Own = deployer.Facts{API: "1.40", DiskFree: 100 << 30}
+		h.ships["ship-c"].Before = func(c shiptest.Call) error {
+			if c.Method == "Facts" {
+				return &batuta.Error{Kind: batuta.Unavailable, Message: "ship ship-c does not answer", Err: errors.New("reset")}
+			}
+			return nil
+		}
+		outcome, err := h.apply(t.Context(), h.spec(t, strings.ReplaceAll(oneService, "count: 2", "count: 3"), image(1)))
+		if outcome.Status != batuta.Failed {
+			t.Errorf("outcome = %v", outcome)
+		}
+		for _, want := range []string{"ship-a has 100 MiB of disk left, and at least 512 MiB are needed", "ship-b speaks API 1.40, and at least 1.41 is needed", "ship-c does not say what it is: reset"} {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("want %s\nerror: %v", want, err)
+			}
+		}
+		for _, s := range h.ships {
+			for _, c := range s.Calls() {
+				if c.Changes() {
+					t.Errorf("%s on %s", c.Method, c.Ship)
+				}
+			}
+		}
+	})
+}
