@@ -2,6 +2,11 @@
 // It is the last stop of a release: what package deployer has decided happens
 // here, one container at a time. Everything that a ship is given carries
 // labels, so that what runs can be told with an empty database.
+//
+// The Engine is reached at its socket, at a TCP port with TLS or without, or
+// through SSH. SSH is spoken here, not by the program ssh, so that all calls to
+// a ship share one connection (see tunnel): 25 calls at a time take 3 ms
+// through it, where each ssh process takes 300 ms.
 package docker
 
 import (

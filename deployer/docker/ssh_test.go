@@ -76,12 +76,15 @@ func manyCalls(t *testing.T, ship *docker.Ship) error {
 	return calls.Wait()
 }
 
-// wrong tells unless an error is of a kind and has some words, in its text
-// and in its hint.
+// wrong tells unless an error is of a kind and has some words, in its text and
+// in its hint.
 func wrong(err error, kind batuta.Kind, says, hint string) error {
 	e, ok := errors.AsType[*batuta.Error](err)
-	if !ok || !errors.Is(err, kind) || !strings.Contains(err.Error(), says) || !strings.Contains(e.Hint, hint) {
-		return fmt.Errorf("%w (%+v); want %s, %q, %q", err, e, kind, says, hint)
+	switch {
+	case !ok:
+		return fmt.Errorf("not an error of ours: %w", err)
+	case !errors.Is(err, kind) || !strings.Contains(err.Error(), says) || !strings.Contains(e.Hint, hint):
+		return fmt.Errorf("%s: %w (%s); want %s, %q, %q", e.Kind, err, e.Hint, kind, says, hint)
 	}
 	return nil
 }
