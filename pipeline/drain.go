@@ -57,7 +57,7 @@ func (p *Pipeline) leave(ctx context.Context, s deployer.Scope, by, why string, 
 	for _, i := range v.want.Instances {
 		if i.Ship == d.Ship {
 			stays[i.Name] = true
-			stuck(i.Name, "its document names the ship")
+			stuck(i.Name, whyStuck(v.want.Services[i.Service]))
 		}
 	}
 	for _, c := range v.have.Containers {
@@ -68,6 +68,13 @@ func (p *Pipeline) leave(ctx context.Context, s deployer.Scope, by, why string, 
 		}
 	}
 	return nil
+}
+
+func whyStuck(s deployer.Service) string {
+	if s.Counted {
+		return "there is no other ship that it may run on"
+	}
+	return "its document names the ship"
 }
 
 func reasonOf(act, why string) string {

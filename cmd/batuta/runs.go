@@ -73,6 +73,9 @@ func (p *program) printRun(run batuta.Run) error {
 	if err := p.printRuns([]batuta.Run{run}); err != nil {
 		return err
 	}
+	if run.Reason != "" {
+		fmt.Fprintf(p.stdout, "\nto mend what runs: %s\n", oneLine(run.Reason))
+	}
 	if run.Error != "" {
 		fmt.Fprintf(p.stdout, "\n%s\n", p.paint(statusColour(string(run.Status)), run.Error))
 	}

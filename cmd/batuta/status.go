@@ -93,10 +93,10 @@ func (p *program) health(s pipeline.EnvironmentStatus) string {
 
 // printContainers is one line for each container, by environment and ship.
 func (p *program) printContainers(all []pipeline.EnvironmentStatus) error {
-	rows := [][]string{{"ENVIRONMENT", "SHIP", "INSTANCE", p.paint(plain, "STATE"), "RELEASE", "STARTED", "ADDRESS"}}
+	rows := [][]string{{"ENVIRONMENT", "SHIP", "INSTANCE", p.paint(plain, "STATE"), p.paint(plain, "HEALTH"), "RELEASE", "STARTED", "ADDRESS"}}
 	for _, s := range all {
 		for _, c := range byShip(s.Containers) {
-			rows = append(rows, []string{string(s.Environment), string(c.Ship), string(c.Instance), p.state(c), number(c.Release), p.ago(c.Started), strings.Join(c.URLs, " ")})
+			rows = append(rows, []string{string(s.Environment), string(c.Ship), string(c.Instance), p.state(c), p.ready(s, c), number(c.Release), p.ago(c.Started), strings.Join(c.URLs, " ")})
 		}
 		for _, ship := range s.Unreachable {
 			rows = append(rows, []string{string(s.Environment), string(ship), "-", p.paint(red, "no answer")})
@@ -114,6 +114,20 @@ func byShip(containers []batuta.ContainerState) []batuta.ContainerState {
 	return slices.SortedFunc(slices.Values(containers), func(a, b batuta.ContainerState) int {
 		return cmp.Or(cmp.Compare(a.Ship, b.Ship), cmp.Compare(a.Instance, b.Instance))
 	})
+}
+
+// ready is whether a container does its instance's work.
+func (p *program) ready(s pipeline.EnvironmentStatus, c batuta.ContainerState) string {
+	i := slices.IndexFunc(s.Instances, func(i pipeline.InstanceStatus) bool { return i.Instance == c.Instance && i.Ship == c.Ship })
+	switch {
+	case i < 0:
+		return p.paint(grey, "-")
+	case s.Instances[i].Extra:
+		return p.paint(yellow, "extra")
+	case s.Instances[i].Ready:
+		return p.paint(green, "ready")
+	}
+	return p.paint(red, "unready")
 }
 
 func (p *program) state(c batuta.ContainerState) string {
