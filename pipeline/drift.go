@@ -2,8 +2,8 @@ package pipeline
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"batuta"
@@ -55,50 +55,41 @@ func (v view) differences(plan deployer.Plan) Drift {
 
 // difference is one change in words: as drift, or as a move.
 func (v view) difference(c deployer.Change) (drift, move string) {
-	at := fmt.Sprintf("%s on %s", c.Instance, c.Ship)
-	switch c.Action {
-	case deployer.Keep:
+	one := deployer.Plan{Changes: []deployer.Change{c}}.Drift()
+	if len(one) == 0 {
 		return "", ""
-	case deployer.Start:
-		return v.missing(c, at)
-	case deployer.Restart:
-		return at + " was stopped by hand: " + strings.Join(c.Reasons, ", "), ""
-	case deployer.Stop:
-		if old := v.container(c.Old[0]); old.Release != v.release.Number {
-			return "", fmt.Sprintf("%s is left of release %d", at, old.Release)
-		}
-		return at + " is not declared", ""
-	case deployer.Replace:
+	}
+	if c.Action == deployer.Start {
+		return v.missing(c, one[0])
 	}
 	for _, id := range c.Old {
 		switch old := v.container(id); {
-		case old.Ship != c.Ship:
+		case c.Action == deployer.Replace && old.Ship != c.Ship:
 			return "", fmt.Sprintf("%s goes from %s to %s", c.Instance, old.Ship, c.Ship)
 		case old.Release != v.release.Number:
-			return "", fmt.Sprintf("%s still has release %d", at, old.Release)
+			return "", fmt.Sprintf("%s on %s is left of release %d", c.Instance, c.Ship, old.Release)
 		}
 	}
-	return at + " was changed: " + strings.Join(c.Reasons, ", "), ""
+	return one[0].String(), ""
 }
 
 // missing tells why an instance is not there: somebody removed it, its ship is
 // lost, or it never was.
-func (v view) missing(c deployer.Change, at string) (drift, move string) {
+func (v view) missing(c deployer.Change, gone deployer.Drift) (drift, move string) {
 	if len(v.seen) == 0 {
-		return at + " is missing", ""
+		return gone.String(), ""
 	}
-	for ship, containers := range v.seen {
-		_, away := v.have.Unreachable[ship]
-		for _, was := range containers {
-			switch {
-			case was.Instance == c.Instance && away:
-				return "", fmt.Sprintf("%s goes from %s, which does not answer, to %s", c.Instance, ship, c.Ship)
-			case was.Instance == c.Instance:
-				return fmt.Sprintf("%s on %s was removed by hand", c.Instance, ship), ""
-			}
+	for _, ship := range slices.Sorted(maps.Keys(v.seen)) {
+		if !slices.ContainsFunc(v.seen[ship], func(was deployer.Container) bool { return was.Instance == c.Instance }) {
+			continue
 		}
+		if _, away := v.have.Unreachable[ship]; away {
+			return "", fmt.Sprintf("%s goes from %s, which does not answer, to %s", c.Instance, ship, c.Ship)
+		}
+		gone.Ship = ship
+		return gone.String(), ""
 	}
-	return "", at + " is new there"
+	return "", fmt.Sprintf("%s is new on %s", c.Instance, c.Ship)
 }
 
 // container is one of those that were observed.
