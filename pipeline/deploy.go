@@ -54,19 +54,20 @@ func (j *journey) deploy(ctx context.Context, r batuta.Release, env batuta.Envir
 // intent is what the run is to deploy, and the plan of it. A run that mends is
 // about the release that is live now, which may have changed while it waited.
 func (j *journey) intent(ctx context.Context, r batuta.Release, env batuta.EnvironmentName) (batuta.Release, deployer.Plan, error) {
-	if j.run.Reason == "" {
-		plan, err := j.plan(ctx, j.app, r, env)
-		return r, plan, err
-	}
-	live, err := j.Store.Current(ctx, j.app.Name, env)
-	if err == nil {
-		r, err = j.Store.Release(ctx, j.app.Name, live.Release)
-	}
+	current, err := j.current(ctx, j.app.Name, env)
 	if err != nil {
 		return r, deployer.Plan{}, err
 	}
-	plan, err := j.mend(ctx, j.app, r, env)
-	return r, plan, err
+	plan := j.plan
+	if j.run.Reason != "" {
+		plan = j.mend
+		if r, err = j.Store.Release(ctx, j.app.Name, current); err != nil {
+			return r, deployer.Plan{}, err
+		}
+	}
+	out, err := plan(ctx, j.app, r, env)
+	out.Commits, out.By = j.commits(ctx, j.app, current, r), fmt.Sprintf("run %d", j.run.ID)
+	return r, out, err
 }
 
 // begun is the deployment that this run began before it was interrupted; nil

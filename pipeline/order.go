@@ -9,7 +9,6 @@ import (
 
 	"batuta"
 	"batuta/deployer"
-	"batuta/internal/gitsource"
 )
 
 // byHand is the forge of a push that a person gave by hand.
@@ -74,34 +73,8 @@ func (p *Pipeline) Propose(ctx context.Context, o Order) (Proposal, error) {
 	if err != nil {
 		return Proposal{}, err
 	}
-	commits, err := p.commits(ctx, app, current, release)
-	if err != nil {
-		return Proposal{}, err
-	}
-	return Proposal{
-		App: o.App, Environment: o.Environment, Current: current, Release: release,
-		Plan: plan, Commits: commits, Text: plan.String(), Hash: plan.Hash(),
-	}, nil
-}
-
-// commitsShown bounds how many commits a proposal lists.
-const commitsShown = 20
-
-// commits is what the revision of a release has that the current one's has not,
-// as far as it is known here.
-func (p *Pipeline) commits(ctx context.Context, app App, current batuta.ReleaseNumber, r batuta.Release) ([]gitsource.Commit, error) {
-	if p.Commits == nil || current == 0 || current == r.Number {
-		return nil, nil
-	}
-	before, err := p.Store.Release(ctx, app.Name, current)
-	if err != nil {
-		return nil, err
-	}
-	commits, err := p.Commits.Between(ctx, app.Repository, before.Revision, r.Revision, commitsShown)
-	if err != nil { // what the plan does, it does all the same
-		p.Log.Error("look up the commits of a plan", "app", app.Name, "err", app.redact(err.Error()))
-	}
-	return commits, nil
+	plan.Commits = p.commits(ctx, app, current, release)
+	return Proposal{App: o.App, Environment: o.Environment, Current: current, Release: release, Plan: plan, Text: plan.String(), Hash: plan.Hash()}, nil
 }
 
 // Order queues the deployment that a person asks for. With an approved hash

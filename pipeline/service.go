@@ -5,7 +5,6 @@ import (
 
 	"batuta"
 	"batuta/deployer"
-	"batuta/internal/gitsource"
 )
 
 // EnvironmentStatus is what an environment is meant to run and what it runs.
@@ -61,7 +60,6 @@ type Proposal struct {
 	Current     batuta.ReleaseNumber   `json:"current,omitempty"`
 	Release     batuta.Release         `json:"release"`
 	Plan        deployer.Plan          `json:"plan"`
-	Commits     []gitsource.Commit     `json:"commits,omitempty"` // that Release has and Current has not, the newest first, at most 20
-	Text        string                 `json:"text"`              // the plan as a person reads it
-	Hash        string                 `json:"hash"`              // what Order.Approved repeats
+	Text        string                 `json:"text"` // the plan as a person reads it
+	Hash        string                 `json:"hash"` // what Order.Approved repeats
 }

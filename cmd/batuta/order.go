@@ -95,9 +95,6 @@ func (p *program) showProposal(o pipeline.Proposal) {
 	default:
 		fmt.Fprintf(p.stdout, "; release %d runs there now\n", o.Current)
 	}
-	for _, c := range o.Commits {
-		fmt.Fprintf(p.stdout, "  %s\n", c)
-	}
 	for line := range strings.Lines(o.Text) {
 		fmt.Fprint(p.stdout, "  "+strings.TrimSuffix(line, "\n")+"\n")
 	}

@@ -167,14 +167,14 @@ func TestDriftIsSeenOnceAndLeftAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if d := s.looks(t, "qa"); len(d.Drift) != 1 || !strings.HasPrefix(d.Drift[0], "web-1 on a was stopped by hand: ") || d.Run != 0 {
+		if d := s.looks(t, "qa"); len(d.Drift) != 1 || !strings.HasPrefix(d.Drift[0], "web-1 on a: it was stopped") || d.Run != 0 {
 			t.Fatalf("a stopped container is %+v", d)
 		}
 	}
 	if err := ship.Remove(t.Context(), container.ID); err != nil {
 		t.Fatal(err)
 	}
-	if d := s.looks(t, "qa"); !slices.Equal(d.Drift, []string{"web-1 on a was removed by hand"}) || d.Run != 0 {
+	if d := s.looks(t, "qa"); !slices.Equal(d.Drift, []string{"web-1 on a: it is gone"}) || d.Run != 0 {
 		t.Fatalf("a removed container is %+v", d)
 	}
 	status, err := s.Status(t.Context(), testApp)

@@ -144,7 +144,7 @@ func (s *server) openShips(_ context.Context, p parts) error {
 		s.close = append(s.close, d.Close)
 		s.ships[name], targets[name], addresses[name] = d, d, ship.Address
 	}
-	s.fleet = deployer.New(targets, deployer.Options{Addresses: addresses})
+	s.fleet = deployer.New(targets, deployer.Options{Addresses: addresses, Holder: "the server at " + s.config.URL})
 	return nil
 }
 

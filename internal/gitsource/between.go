@@ -22,11 +22,6 @@ type Commit struct {
 	Time     time.Time       `json:"time"`
 }
 
-// String is the commit on one line: 3f2a90cc12 ana: Search: umlauts.
-func (c Commit) String() string {
-	return fmt.Sprintf("%s %s: %s", c.Revision.Short(), c.Author, c.Headline)
-}
-
 // knownCommits bounds how much of the history behind a revision is read to tell what
 // is new after it.
 const knownCommits = 5000
