@@ -3,7 +3,6 @@ package deployer_test
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +17,7 @@ import (
 )
 
 // impatient are the options of a fleet whose ships are going to fail.
-var impatient = deployer.Options{Ask: 3 * time.Second, Act: 5 * time.Second, Undo: 30 * time.Second}
+var impatient = deployer.Options{Ask: 3 * time.Second, Act: 5 * time.Second, Undo: 30 * time.Second, MinDisk: -1}
 
 // soon is within how long a deployment must have ended that waits for a ship
 // that does not answer: what impatient allows for one question, one act and
@@ -175,8 +174,4 @@ func (d *ownDock) leftAlone(t *testing.T, before map[batuta.ShipName]string, exc
 			t.Errorf("%s: %s (%s) is left, and %s ran before", c.Ship, c.ID, c.State, before[c.Ship])
 		}
 	}
-}
-
-func unhealthyOr(err error, kinds ...batuta.Kind) bool {
-	return slices.ContainsFunc(kinds, func(k batuta.Kind) bool { return errors.Is(err, k) })
 }

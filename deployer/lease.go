@@ -28,7 +28,7 @@ func (r *rollout) hold(ctx context.Context) (_ context.Context, release func(), 
 	}
 	l := &lease{
 		fleet: r.fleet, scope: r.plan.Scope, holder: r.fleet.holder(r.plan),
-		ships: r.plan.shipsOf(func(c Change) bool { return c.Action != Keep }), lost: make(chan struct{}),
+		ships: r.plan.touched(), lost: make(chan struct{}),
 	}
 	if err := r.fleet.enter(l.scope, l.holder); err != nil {
 		return ctx, nil, err
@@ -52,6 +52,17 @@ func (r *rollout) hold(ctx context.Context) (_ context.Context, release func(), 
 		}
 		l.letGo(ctx)
 	}, nil
+}
+
+// touched are the ships on which the plan changes anything, sorted: a hook that
+// seems interrupted may be running, for somebody who has the lease.
+func (p Plan) touched() []batuta.ShipName {
+	out := p.shipsOf(func(c Change) bool { return c.Action != Keep })
+	for _, c := range p.interrupted {
+		out = append(out, c.Ship)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // holder is who applies the plan.

@@ -2,7 +2,9 @@ package simulate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"batuta"
 	"batuta/deployer"
@@ -43,6 +45,35 @@ func (s Service) write(b *strings.Builder) {
 	line(s.Checked, "lifecycle: {running: [{type: tcp, port: 8080, max_wait: 20s}]}")
 	line(s.StopFirst, "stop_first: true")
 	line(true, "stop_timeout: %ds", s.Patience)
+}
+
+// policies is how the services are updated.
+func (r Release) policies(want deployer.Spec) map[batuta.ServiceName]deployer.Service {
+	out := map[batuta.ServiceName]deployer.Service{}
+	for _, s := range r.Services {
+		n := slices.IndexFunc(want.Instances, func(i deployer.Instance) bool { return i.Service == s.Name })
+		out[s.Name] = deployer.Service{Requires: s.Requires, Counted: len(s.Places) == 0, Update: s.Update, Hooks: s.hooks(want.Instances[n])}
+	}
+	return out
+}
+
+// hooks gives the service's hooks as they run: in what its first instance is
+// made of.
+func (s Service) hooks(first deployer.Instance) (out deployer.Hooks) {
+	for _, h := range s.Hooks {
+		i := first
+		i.Name, i.Command = "", []string{"hook", map[bool]string{true: "fails", false: "succeeds"}[h.Fails]}
+		hook := deployer.Hook{Instance: i, Timeout: time.Minute}
+		switch h.Moment {
+		case "before":
+			out.Before = append(out.Before, hook)
+		case "after":
+			out.After = append(out.After, hook)
+		default:
+			out.OnFailure = append(out.OnFailure, hook)
+		}
+	}
+	return out
 }
 
 // image is what the service runs. It changes with every second version; the

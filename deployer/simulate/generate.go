@@ -62,7 +62,7 @@ func (d dice) instance() batuta.InstanceName {
 func (d dice) service(n, version int, ships []deployer.ShipInfo, before []Service) Service {
 	s := Service{
 		Name: batuta.ServiceName(string(rune('a' + n))), Published: !d.in(4), Checked: !d.in(4), StopFirst: d.in(6),
-		Patience: d.one(1, 5, 10), Version: version, Life: d.life(version),
+		Patience: d.one(1, 5, 10), Version: version, Life: d.life(version), Update: d.update(), Hooks: d.hooks(),
 	}
 	for _, b := range before {
 		if d.in(3) {
@@ -120,6 +120,35 @@ func (d dice) life(version int) (l shiptest.Behaviour) {
 	return l
 }
 
+// update is how a service is updated: in every second case as one is that
+// says nothing about it.
+func (d dice) update() (u deployer.Update) {
+	if d.in(2) {
+		return u
+	}
+	amount := func() deployer.Amount {
+		return [...]deployer.Amount{{}, {}, {N: 1}, {N: 2}, {Percent: 50}}[d.IntN(5)]
+	}
+	u.AtOnce, u.StopFirst = amount(), d.in(6)
+	if d.in(4) {
+		u.Canary = deployer.Amount{N: 1}
+	}
+	if d.in(4) {
+		u.Tolerate = amount()
+	}
+	u.Wait, u.Watch, u.Pause = time.Duration(d.one(0, 0, 3))*time.Second, time.Duration(d.one(0, 0, 20))*time.Second, d.in(10)
+	return u
+}
+
+func (d dice) hooks() (out []Hook) {
+	for _, moment := range []string{"before", "after", "on_failure"} {
+		if d.in(8) {
+			out = append(out, Hook{moment, d.in(6)})
+		}
+	}
+	return out
+}
+
 // next changes some of the services, as a release does.
 func (d dice) next(services []Service, version int, ships []deployer.ShipInfo) []Service {
 	out := slices.Clone(services)
@@ -132,6 +161,9 @@ func (d dice) next(services []Service, version int, ships []deployer.ShipInfo) [
 			continue
 		}
 		s.Version, s.Life = version, d.life(version)
+		if d.in(4) {
+			s.Update, s.Hooks = d.update(), d.hooks()
+		}
 		switch d.IntN(8) {
 		case 0:
 			d.place(s, ships)

@@ -14,18 +14,23 @@ import (
 type attempt struct {
 	who     string
 	release Release
+	rival   bool // of another one, at the same time
 	want    deployer.Spec
 	plan    deployer.Plan
-	mishaps []Mishap // still to come
+	mishaps []Mishap        // still to come
+	nopull  batuta.ShipName // that cannot pull; empty: none
 	cancel  context.CancelCauseFunc
 
 	dead        bool
-	interrupted bool // killed or suspended: it owes nothing, and the next one finishes it
+	interrupted bool // it owes nothing any more, and the next one finishes it
 	calls       int
-	suffered    int // mishaps
-	changed     int // calls that changed something
+	disturbed   bool // somebody else changed the same meanwhile
+	suffered    int  // mishaps
+	changed     int  // calls that changed something
 	before      map[string]shiptest.Sight
 	served      map[batuta.InstanceName]bool // at its begin
+	excused     map[batuta.InstanceName]bool // of these, something took a container away that was there at its begin
+	crashed     map[batuta.InstanceName]bool // the same, of any container
 }
 
 // wanted is an instance as the attempt declares it; nil if it does not.
@@ -56,8 +61,9 @@ func (a *attempt) service(name batuta.ServiceName) (Service, bool) {
 // judge tells whether the call may be made, as the world is at this instant.
 // The world's mutex is held.
 func (w *world) judge(a *attempt, c shiptest.Call) {
-	if c.Changes() {
+	if c.Changes() && c.Method != "Pull" {
 		a.changed++
+		w.judgeAlone(a, c)
 	}
 	of, known := w.seen[c.ID]
 	switch {
@@ -71,6 +77,17 @@ func (w *world) judge(a *attempt, c shiptest.Call) {
 	case c.Method == "Stop", c.Method == "Kill", c.Method == "Remove":
 		w.judgeEnd(a, c, of)
 		w.asked[c.ID] = true
+	}
+}
+
+// judgeAlone tells whether nobody else is changing the environment. One who
+// loses the lease because of a mishap cannot know it at once.
+func (w *world) judgeAlone(a *attempt, c shiptest.Call) {
+	for _, b := range w.active {
+		b.disturbed = b.disturbed || b != a
+		if b != a && b.changed > 0 && !b.dead && !a.interrupted && a.suffered+b.suffered <= 1 {
+			w.violation("%s of %s by %s, while %s changes the same", c.Method, c.Instance, a.who, b.who)
+		}
 	}
 }
 
@@ -91,7 +108,7 @@ func (w *world) judgeStart(a *attempt, c shiptest.Sight) {
 	serving := w.serving("")
 	for _, i := range by.want.Instances {
 		_, stays := a.service(i.Service)
-		if stays && slices.Contains(service.Requires, i.Service) && !serving[i.Name] && w.excused[i.Name] == "" {
+		if stays && slices.Contains(service.Requires, i.Service) && !serving[i.Name] && !a.crashed[i.Name] {
 			w.violation("%s starts, and %s, which it requires, is not ready", c.Instance, i.Name)
 		}
 	}
@@ -110,15 +127,15 @@ func (w *world) messy() bool {
 func (w *world) judgeEnd(a *attempt, c shiptest.Call, of shiptest.Sight) {
 	serving := w.serving(c.ID)
 	want := a.wanted(of.Instance)
-	if !w.serves(of) || serving[of.Instance] || want == nil || !a.served[of.Instance] || w.excused[of.Instance] != "" {
+	if !w.serves(of) || serving[of.Instance] || want == nil || !a.served[of.Instance] || a.crashed[of.Instance] {
 		return
 	}
 	if a.change(of.Instance).StopFirst == "" && !(w.messy() && fixed(*want)) {
 		w.violation("%s of %s takes %s away, and nothing else serves", c.Method, c.ID, of.Instance)
 		return
 	}
-	if away := w.missing(a, want.Service, serving); len(away) > allowed(a) {
-		w.violation("%s of %s leaves these of %s away at once, and %d may be: %s", c.Method, c.ID, want.Service, allowed(a), strings.Join(words(away), ", "))
+	if away := w.missing(a, want.Service, serving); len(away) > a.allowed(want.Service) {
+		w.violation("%s of %s leaves these of %s away at once, and %d may be: %s", c.Method, c.ID, want.Service, a.allowed(want.Service), strings.Join(words(away), ", "))
 	}
 }
 
@@ -127,7 +144,7 @@ func (w *world) judgeEnd(a *attempt, c shiptest.Call, of shiptest.Sight) {
 func (w *world) missing(a *attempt, s batuta.ServiceName, serving map[batuta.InstanceName]bool) []batuta.InstanceName {
 	var out []batuta.InstanceName
 	for _, i := range a.want.Instances {
-		if i.Service == s && a.served[i.Name] && !serving[i.Name] && w.excused[i.Name] == "" {
+		if i.Service == s && a.served[i.Name] && !serving[i.Name] && !a.crashed[i.Name] {
 			out = append(out, i.Name)
 		}
 	}
@@ -135,9 +152,17 @@ func (w *world) missing(a *attempt, s batuta.ServiceName, serving map[batuta.Ins
 }
 
 // allowed is how many instances of a service may be away at once: one, or as
-// many as have to make room for another's host port.
-func allowed(a *attempt) int {
-	n := 1
+// many as are updated at once, and those that have to make room for another's
+// host port.
+func (a *attempt) allowed(service batuta.ServiceName) int {
+	s, _ := a.service(service)
+	all := 0
+	for _, i := range a.want.Instances {
+		if i.Service == service {
+			all++
+		}
+	}
+	n := max(1, s.Update.AtOnce.Of(all), s.Update.Canary.Of(all))
 	for _, c := range a.plan.Changes {
 		if strings.Contains(c.StopFirst, " of ") {
 			n++

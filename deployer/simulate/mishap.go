@@ -22,6 +22,8 @@ const (
 	Frozen Kind = "the ship hangs"              // the same, without an error
 	Reboot Kind = "the ship's daemon restarts"  // and its containers with it
 
+	NoPull Kind = "the ship cannot pull" // from now on, in this deployment
+
 	Kill    Kind = "the deployer is killed"
 	Suspend Kind = "the deployer is suspended"
 	Cancel  Kind = "the deployment is cancelled"
@@ -30,11 +32,12 @@ const (
 	HandRemove Kind = "somebody removes a container"
 	HandAdd    Kind = "somebody starts a container of the same name" // that is none of ours
 	HandPort   Kind = "somebody takes a host port"
+	Rival      Kind = "somebody else deploys the same"
 )
 
 // kinds is all of them, for the generator.
 func kinds() []Kind {
-	return []Kind{Silent, Refused, Lost, Hangs, Away, Frozen, Reboot, Kill, Suspend, Cancel, HandStop, HandRemove, HandAdd, HandPort}
+	return []Kind{Silent, Refused, Lost, Hangs, Away, Frozen, Reboot, NoPull, Kill, Suspend, Cancel, HandStop, HandRemove, HandAdd, HandPort, Rival}
 }
 
 // Mishap is one thing that goes wrong in a deployment.
@@ -42,7 +45,7 @@ type Mishap struct {
 	At   int // the deployer's call at which it does, from 1
 	Kind Kind
 	For  time.Duration   // of Away and Frozen
-	Ship batuta.ShipName // of Away, Frozen, Reboot and HandAdd
+	Ship batuta.ShipName // of Away, Frozen, Reboot, NoPull, HandAdd and HandPort
 	Pick int             // which container, of those there are
 	Host int             // of HandPort
 }
@@ -51,7 +54,7 @@ func (m Mishap) String() string {
 	switch m.Kind {
 	case Away, Frozen:
 		return fmt.Sprintf("at call %d %s: %s for %s", m.At, m.Ship, m.Kind, m.For)
-	case Reboot, HandAdd, HandPort:
+	case Reboot, NoPull, HandAdd, HandPort:
 		return fmt.Sprintf("at call %d on %s: %s", m.At, m.Ship, m.Kind)
 	}
 	return fmt.Sprintf("at call %d: %s", m.At, m.Kind)

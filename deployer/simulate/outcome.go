@@ -3,6 +3,8 @@ package simulate
 import (
 	"context"
 	"slices"
+	"strings"
+	"time"
 
 	"batuta"
 	"batuta/deployer"
@@ -16,49 +18,97 @@ func (w *world) ended(ctx context.Context, a *attempt, outcome deployer.Outcome,
 	w.look()
 	w.note("%s ends: %s", a.who, outcome.Status)
 	w.note("because: %v", err)
-	switch {
-	case a.interrupted:
-	case ctx.Err() == context.DeadlineExceeded:
+	if ctx.Err() == context.DeadlineExceeded {
 		w.violation("%s has not ended after %s", a.who, patient)
-	case outcome.Status == batuta.Live:
-		w.judgeLive(a, err)
-	default:
-		w.judgePutBack(a, outcome, err)
 	}
-	if !a.interrupted {
-		w.judgeVerdict(a, outcome)
-	}
+	w.verdict(a, outcome, err)
+	w.active = slices.DeleteFunc(w.active, func(b *attempt) bool { return a == b })
 	a.mishaps = nil
-	w.since = append(w.since, a)
-	if outcome.Status == batuta.Live {
+	if a.suffered > 0 || a.interrupted {
+		w.trouble = time.Now()
+	}
+	switch {
+	case outcome.Status == batuta.Live:
 		w.previous, w.since = a, nil
+	case !a.rival || a.changed > 0:
+		w.since = append(w.since, a)
 	}
 }
 
+func (w *world) verdict(a *attempt, outcome deployer.Outcome, err error) {
+	switch {
+	case a.interrupted:
+		return
+	case outcome.Status == batuta.Live:
+		w.judgeLive(a, outcome, err)
+	case a.rival || a.disturbed:
+		a.interrupted = a.changed > 0 // what was before is nobody's
+		return
+	case outcome.Status == batuta.Failed && len(outcome.Left) > 0:
+		a.interrupted = true // by its policy, for a person to look at
+		return
+	default:
+		w.judgePutBack(a, outcome, err)
+	}
+	w.judgeStatus(a, outcome)
+}
+
+// tolerated tells whether the deployer says of an instance that it failed and
+// was put back.
+func tolerated(o deployer.Outcome, i batuta.InstanceName) bool {
+	return slices.ContainsFunc(o.Failed, func(text string) bool { return strings.Contains(text, " "+string(i)+" on ") })
+}
+
 // judgeLive tells whether everything runs as declared, and nothing else.
-func (w *world) judgeLive(a *attempt, err error) {
+func (w *world) judgeLive(a *attempt, outcome deployer.Outcome, err error) {
 	if err != nil {
 		w.violation("live, with an error: %v", err)
 	}
+	spared := map[batuta.ServiceName]int{}
 	declared := map[string]bool{}
 	for _, i := range a.want.Instances {
-		n := 0
+		n, old := 0, 0
 		for _, c := range w.ours() {
-			if c.Instance == i.Name && c.Ship == i.Ship && c.Config == i.Config {
+			switch {
+			case c.Instance == i.Name && c.Ship == i.Ship && c.Config == i.Config:
 				declared[c.ID] = true
 				if w.serves(c) {
 					n++
 				}
+			case c.Instance == i.Name && tolerated(outcome, i.Name):
+				declared[c.ID] = true
+				if w.serves(c) {
+					old++
+				}
 			}
 		}
-		if n != 1 && w.excused[i.Name] == "" {
+		if tolerated(outcome, i.Name) {
+			spared[i.Service]++
+			if n > 0 || old == 0 && a.served[i.Name] && !a.excused[i.Name] {
+				w.violation("live without %s: %d new and %d old containers of it serve", i.Name, n, old)
+			}
+		} else if n != 1 && !a.crashed[i.Name] {
 			w.violation("live, and %d containers of %s serve", n, i.Name)
 		}
 	}
+	for name, n := range spared {
+		if s, _ := a.service(name); n > s.Update.Tolerate.Of(s.instances()) {
+			w.violation("live, and %d of %s failed", n, name)
+		}
+	}
+	w.judgeLeft(a, declared)
+}
+
+// judgeLeft wants nothing left but what is declared, unless something went
+// wrong.
+func (w *world) judgeLeft(a *attempt, declared map[string]bool) {
 	w.litter = false
 	for _, c := range w.ours() {
-		w.litter = w.litter || !declared[c.ID]
-		if !declared[c.ID] && a.suffered == 0 {
+		if declared[c.ID] {
+			continue
+		}
+		w.litter = true
+		if a.suffered == 0 {
 			w.violation("live, and %s (%s) on %s is left, %s", c.Instance, c.ID, c.Ship, c.State)
 		}
 	}
@@ -76,19 +126,19 @@ func (w *world) judgePutBack(a *attempt, outcome deployer.Outcome, err error) {
 		if outcome.Status != batuta.Failed {
 			w.violation("%s, and not all is put back: %v", outcome.Status, outcome.Undone)
 		}
-		if a.suffered == 0 && len(w.excused) == 0 && len(w.since) == 0 {
+		if a.suffered == 0 && len(a.excused) == 0 && !w.messy() {
 			w.violation("nothing prevented that all is put back: %v", outcome.Undone)
 		}
 		return
 	}
 	serving := w.serving("")
 	for name := range a.served {
-		if !serving[name] && w.excused[name] == "" {
+		if !serving[name] && !a.excused[name] {
 			w.violation("%s, and %s served before and does not now", outcome.Status, name)
 		}
 	}
 	for _, c := range w.ours() {
-		if _, was := a.before[c.ID]; !was {
+		if _, was := a.before[c.ID]; !was && (instance(c) || a.suffered == 0) {
 			w.violation("%s, and the new container %s of %s on %s is left, %s", outcome.Status, c.ID, c.Instance, c.Ship, c.State)
 		}
 	}
@@ -102,19 +152,19 @@ func (w *world) judgePutBack(a *attempt, outcome deployer.Outcome, err error) {
 // wasWhole tells whether a container did its work when the attempt began, not
 // left by one that was interrupted, and nothing but the deployer took it away.
 func (w *world) wasWhole(a *attempt, c shiptest.Sight) bool {
-	return c.Scope == own() && c.Serves && !w.messy() && w.excused[c.Instance] == "" && a.served[c.Instance]
+	return c.Serves && instance(c) && !w.messy() && !a.excused[c.Instance] && a.served[c.Instance]
 }
 
-// judgeVerdict tells whether the attempt ended as it had to: a good release
+// judgeStatus tells whether the attempt ended as it had to: a good release
 // under good conditions goes live, and a bad one never does.
-func (w *world) judgeVerdict(a *attempt, outcome deployer.Outcome) {
-	good := a.suffered == 0 && len(w.excused) == 0 && len(a.plan.Clashes) == 0 && !slices.ContainsFunc(a.release.Services, func(s Service) bool { return !s.healthy() })
+func (w *world) judgeStatus(a *attempt, outcome deployer.Outcome) {
+	good := a.suffered == 0 && len(a.crashed) == 0 && len(a.plan.Clashes) == 0 && !slices.ContainsFunc(a.release.Services, func(s Service) bool { return !s.healthy() })
 	if good && outcome.Status != batuta.Live {
 		w.violation("%s, though all is well", outcome.Status)
 	}
 	for _, c := range a.plan.Changes {
 		s, _ := a.service(c.Service)
-		if outcome.Status == batuta.Live && s.doomed() && c.Action != deployer.Keep && c.Action != deployer.Stop {
+		if outcome.Status == batuta.Live && s.doomed() && !tolerated(outcome, c.Instance) && (c.Action == deployer.Start || c.Action == deployer.Replace && c.Container == "") {
 			w.violation("live, and %s cannot become ready", c.Instance)
 		}
 	}

@@ -28,9 +28,13 @@ func (s Scenario) Play(ctx context.Context) Record {
 		w.strange(x)
 		w.mu.Unlock()
 	}
+	fleet := w.newFleet("server")
 	for n, r := range s.Releases {
-		if a := w.deploy(ctx, fmt.Sprintf("release-%d", n+1), r); a != nil && a.interrupted {
-			w.mended(ctx, fmt.Sprintf("release-%d-again", n+1), Release{Services: r.Services})
+		a := w.deploy(ctx, fleet, attempt{who: fmt.Sprintf("release-%d", n+1), release: r})
+		w.rivals.Wait()
+		if a != nil && a.interrupted {
+			fleet = w.mended()
+			w.deploy(ctx, fleet, attempt{who: fmt.Sprintf("release-%d-again", n+1), release: Release{Services: r.Services}})
 		}
 	}
 	w.finale(ctx)
@@ -39,40 +43,43 @@ func (s Scenario) Play(ctx context.Context) Record {
 	return Record{w.log, w.wrong}
 }
 
-// mended deploys once more, on ships that answer.
-func (w *world) mended(ctx context.Context, who string, r Release) *attempt {
+// mended has all ships answer, and gives the fleet of a deployer that has just
+// started, once all leases of dead ones have ended.
+func (w *world) mended() *deployer.Fleet {
+	time.Sleep(time.Minute)
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	clear(w.away)
 	clear(w.lose)
-	w.mu.Unlock()
-	w.newFleet()
-	return w.deploy(ctx, who, r)
+	return w.newFleet("server")
 }
 
 // deploy resolves, plans and applies a release; nil if its document is refused.
-func (w *world) deploy(ctx context.Context, who string, r Release) *attempt {
-	ctx = shiptest.As(ctx, who)
+func (w *world) deploy(ctx context.Context, fleet *deployer.Fleet, of attempt) *attempt {
+	ctx = shiptest.As(ctx, of.who)
 	ctx, cancel := context.WithTimeout(ctx, patient)
 	defer cancel()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	want, err := w.resolve(who, r)
-	if err != nil {
-		w.says("%s: the document is refused: %v", who, err)
+	a := &of
+	a.cancel = stop
+	if err := w.resolve(a); err != nil {
+		w.says("%s: the document is refused: %v", a.who, err)
 		return nil
 	}
-	a := w.begin(who, r, want, stop)
-	plan, err := w.fleet.Plan(ctx, want)
+	w.begin(a)
+	plan, err := fleet.Plan(ctx, a.want)
 	if err != nil {
 		w.ended(ctx, a, deployer.Outcome{Status: batuta.Failed}, err)
 		return a
 	}
 	w.mu.Lock()
 	a.plan = plan
-	w.note("%s plans:\n%s", who, plan)
+	w.note("%s plans:\n%s", a.who, plan)
 	w.mu.Unlock()
-	outcome, err := w.fleet.Apply(ctx, plan, func(e deployer.Event) { w.says("%s says: %s", who, e) })
+	outcome, err := fleet.Apply(ctx, plan, func(e deployer.Event) { w.says("%s says: %s", a.who, e) })
 	w.ended(ctx, a, outcome, err)
+	w.unlocked(ctx, a)
 	return a
 }
 
@@ -84,54 +91,74 @@ func (w *world) says(format string, args ...any) {
 
 // resolve reads the release's document as the deployer does. What runs is
 // looked up past the ships' faults, which are the deployment's.
-func (w *world) resolve(who string, r Release) (deployer.Spec, error) {
-	doc, err := deployer.Parse("environments/qa.yml", []byte(r.document()))
+func (w *world) resolve(a *attempt) error {
+	text := a.release.document()
+	doc, err := deployer.Parse("environments/qa.yml", []byte(text))
 	if err != nil {
-		return deployer.Spec{}, err
+		return err
 	}
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.look()
 	var current []deployer.Container
 	for _, c := range w.ours() {
 		current = append(current, c.Container)
 	}
-	w.note("%s: %s", who, strings.ReplaceAll(r.document(), "\n", "\n             "))
-	w.mu.Unlock()
-	return doc.Resolve(deployer.Input{Scope: own(), Release: 1, Ships: w.scenario.Ships, Key: []byte("key"), Current: current})
+	w.note("%s: %s", a.who, strings.ReplaceAll(text, "\n", "\n             "))
+	a.want, err = doc.Resolve(deployer.Input{Scope: own(), Release: 1, Ships: w.scenario.Ships, Key: []byte("key"), Current: current})
+	if err == nil {
+		a.want.Services = a.release.policies(a.want)
+	}
+	return err
 }
 
-func (w *world) begin(who string, r Release, want deployer.Spec, stop context.CancelCauseFunc) *attempt {
+func (w *world) begin(a *attempt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.look()
-	clear(w.excused)
-	a := &attempt{who: who, release: r, want: want, mishaps: r.Mishaps, cancel: stop, before: w.seen, served: w.serving("")}
-	a.suffered = len(w.away)
-	w.attempts[who] = a
-	return a
+	a.mishaps, a.before, a.served, a.suffered = a.release.Mishaps, w.seen, w.serving(""), len(w.away)
+	a.excused, a.crashed = map[batuta.InstanceName]bool{}, map[batuta.InstanceName]bool{}
+	w.attempts[a.who] = a
+	w.active = append(w.active, a)
+}
+
+// unlocked wants nobody to hold the environment's lease after an attempt.
+func (w *world) unlocked(ctx context.Context, a *attempt) {
+	w.mu.Lock()
+	busy := len(w.active) > 0 || time.Since(w.trouble) < time.Minute && !w.trouble.IsZero()
+	w.mu.Unlock()
+	if busy || a.rival {
+		return // a lease that is not let go of ends by itself
+	}
+	ctx = shiptest.As(context.WithoutCancel(ctx), "somebody")
+	for _, info := range w.scenario.Ships {
+		by, err := w.ships[info.Name].Lock(ctx, own(), "somebody", time.Nanosecond)
+		if by != "" || err != nil {
+			w.breach("%s has ended, and %s is locked by %q (%v)", a.who, info.Name, by, err)
+		}
+	}
 }
 
 // finale deploys the last release once more without anything bad, and then
 // nothing: both must come out exactly, the first time.
 func (w *world) finale(ctx context.Context) {
 	last := w.scenario.Releases[len(w.scenario.Releases)-1].calm(calmVersion)
+	fleet := w.mended()
 	w.evict()
-	a := w.mended(ctx, "calm", last)
+	a := w.deploy(ctx, fleet, attempt{who: "calm", release: last})
 	if a == nil {
 		return
 	}
 	if w.previous != a {
-		w.says("calm: it is not live")
-		w.mu.Lock()
-		w.violation("the calm release is not live")
-		w.mu.Unlock()
+		w.breach("the calm release is not live")
 		return
 	}
-	w.unchanged(ctx, last)
-	if err := w.fleet.Down(ctx, own()); err != nil {
-		w.mu.Lock()
-		w.violation("down: %v", err)
-		w.mu.Unlock()
+	again := w.deploy(ctx, fleet, attempt{who: "unchanged", release: last})
+	if again == nil || !again.plan.Empty() || again.changed > 0 {
+		w.breach("to deploy what runs already changes something")
+	}
+	if err := fleet.Down(shiptest.As(ctx, "down"), own()); err != nil {
+		w.breach("down: %v", err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -155,15 +182,5 @@ func (w *world) evict() {
 				_ = ship.Remove(ctx, c.ID)
 			}
 		}
-	}
-}
-
-// unchanged deploys what runs already, which must touch nothing.
-func (w *world) unchanged(ctx context.Context, r Release) {
-	a := w.deploy(ctx, "unchanged", r)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if a == nil || !a.plan.Empty() || a.changed > 0 {
-		w.violation("to deploy what runs already changes something")
 	}
 }

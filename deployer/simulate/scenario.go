@@ -54,6 +54,14 @@ type Service struct {
 	Patience  int // stop_timeout, in seconds
 	Version   int // changes with what its containers are made of
 	Life      shiptest.Behaviour
+	Update    deployer.Update
+	Hooks     []Hook
+}
+
+// Hook is a command of a service: before, after or on_failure.
+type Hook struct {
+	Moment string
+	Fails  bool
 }
 
 // Place is a named instance and its ship.
@@ -62,14 +70,19 @@ type Place struct {
 	Ship     batuta.ShipName
 }
 
-// healthy tells whether its containers become ready and stay.
+// healthy tells whether its containers become ready and stay, and its hooks
+// succeed.
 func (s Service) healthy() bool {
-	return !s.Life.Exits && (!s.Life.NeverReady || !s.Checked)
+	return !slices.ContainsFunc(s.Hooks, func(h Hook) bool { return h.Fails }) && !s.Life.Exits && (!s.Life.NeverReady || !s.Checked)
 }
 
-// doomed tells whether its containers cannot become ready.
+// doomed tells whether a change of it cannot go live: its containers do not
+// become ready, or do not stay so for as long as they are watched.
 func (s Service) doomed() bool {
-	return s.Life.Exits && s.Life.ExitAfter == atOnce || s.Checked && s.Life.NeverReady
+	if s.Life.Exits && s.Life.ExitAfter <= max(atOnce, s.Update.Watch) || s.Checked && s.Life.NeverReady {
+		return true
+	}
+	return slices.ContainsFunc(s.Hooks, func(h Hook) bool { return h.Fails && h.Moment != "on_failure" })
 }
 
 // String is the scenario for a person who wants to know why it went wrong.
@@ -85,7 +98,7 @@ func (s Scenario) String() string {
 	for n, r := range s.Releases {
 		fmt.Fprintf(&b, "release %d\n%s", n+1, indent(r.document()))
 		for _, service := range r.Services {
-			if life := lifeText(service.Life); life != "" {
+			if life := service.lifeText(); life != "" {
 				fmt.Fprintf(&b, "  %s v%d %s\n", service.Name, service.Version, life)
 			}
 		}
@@ -104,7 +117,8 @@ func indent(text string) string {
 	return b.String()
 }
 
-func lifeText(l shiptest.Behaviour) string {
+func (s Service) lifeText() string {
+	l := s.Life
 	var out []string
 	say := func(is bool, format string, args ...any) {
 		if is {
@@ -115,6 +129,8 @@ func lifeText(l shiptest.Behaviour) string {
 	say(l.NeverReady, "is never ready")
 	say(l.Exits, "crashes after %s", l.ExitAfter)
 	say(l.IgnoresTERM, "ignores TERM")
+	say(s.Update != deployer.Update{}, "is updated %+v", s.Update)
+	say(len(s.Hooks) > 0, "has hooks %+v", s.Hooks)
 	return strings.Join(out, ", ")
 }
 
@@ -123,8 +139,16 @@ func (r Release) calm(version int) Release {
 	out := Release{Services: slices.Clone(r.Services)}
 	for i := range out.Services {
 		if s := &out.Services[i]; !s.healthy() {
-			s.Version, s.Life = version, shiptest.Behaviour{ReadyAfter: time.Second}
+			s.Version, s.Life, s.Hooks = version, shiptest.Behaviour{ReadyAfter: time.Second}, nil
 		}
 	}
 	return out
+}
+
+// instances is how many the service has.
+func (s Service) instances() int {
+	if len(s.Places) > 0 {
+		return len(s.Places)
+	}
+	return s.Count
 }

@@ -41,6 +41,10 @@ func (w *world) happen(a *attempt, c shiptest.Call, m Mishap) error {
 		time.AfterFunc(m.For, func() { w.heal(m.Ship) })
 	case Reboot:
 		w.reboot(m.Ship)
+	case NoPull:
+		a.nopull = m.Ship
+	case Rival:
+		w.rival(a)
 	case Kill:
 		a.dead, a.interrupted = true, true
 		a.cancel(deployer.ErrSuspended) // nothing of a dead process waits for anything
@@ -101,6 +105,17 @@ func (w *world) hand(m Mishap) {
 	w.mu.Lock()
 	w.note("it is %s (%s) on %s", c.Instance, c.ID, c.Ship)
 	w.excuse(c, "was ended by somebody")
+}
+
+// rival has another server deploy the same release at the same time.
+func (w *world) rival(a *attempt) {
+	if a.rival {
+		return
+	}
+	who := a.who + "-rival"
+	w.rivals.Go(func() {
+		w.deploy(context.Background(), w.newFleet("rival"), attempt{who: who, release: Release{Services: a.release.Services}, rival: true})
+	})
 }
 
 // strange has a container run that is none of ours, and is to be left alone.

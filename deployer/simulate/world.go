@@ -20,20 +20,21 @@ type world struct {
 	scenario Scenario
 	began    time.Time
 	ships    map[batuta.ShipName]*shiptest.Fake
-	fleet    *deployer.Fleet
+	rivals   sync.WaitGroup
 
-	mu       sync.Mutex // guards what follows
-	attempts map[string]*attempt
-	calls    map[shiptest.Call]int          // how often each was made
-	lose     map[shiptest.Call]bool         // whose answer is to be lost
-	away     map[batuta.ShipName]outage     // ships that do not answer
-	seen     map[string]shiptest.Sight      // all containers, at the last look
-	asked    map[string]bool                // containers that a deployer told to end
-	excused  map[batuta.InstanceName]string // instances that something else took away, and what
-	asFound  map[string]bool                // containers of others, to be left as they are
-	previous *attempt                       // the last one that went live
-	since    []*attempt                     // those after it
-	litter   bool                           // the previous one could not remove all that it replaced
+	mu       sync.Mutex          // guards what follows
+	attempts map[string]*attempt // by who makes it
+	active   []*attempt          // that have not ended
+	calls    map[shiptest.Call]int
+	lose     map[shiptest.Call]bool     // whose answer is to be lost
+	away     map[batuta.ShipName]outage // ships that do not answer
+	seen     map[string]shiptest.Sight  // all containers, at the last look
+	asked    map[string]bool            // containers that a deployer told to end
+	asFound  map[string]bool            // containers of others, to be left as they are
+	previous *attempt                   // the last one that went live
+	since    []*attempt                 // those after it
+	litter   bool                       // the previous one could not remove all that it replaced
+	trouble  time.Time                  // when the last attempt ended that may not have let go of its lease
 	log      []string
 	wrong    []string
 }
@@ -45,36 +46,39 @@ type outage struct {
 }
 
 var (
-	errKilled = errors.New("the deployer is dead")
-	errSilent = &batuta.Error{Kind: batuta.Unavailable, Message: "no route to host"}
+	errKilled  = errors.New("the deployer is dead")
+	errNoImage = &batuta.Error{Kind: batuta.NotFound, Message: "the registry has no such image"}
+	errSilent  = &batuta.Error{Kind: batuta.Unavailable, Message: "no route to host"}
 )
 
 func newWorld(s Scenario) *world {
 	w := &world{
 		scenario: s, began: time.Now(), ships: map[batuta.ShipName]*shiptest.Fake{}, attempts: map[string]*attempt{},
-		calls: map[shiptest.Call]int{}, lose: map[shiptest.Call]bool{}, away: map[batuta.ShipName]outage{}, seen: map[string]shiptest.Sight{},
-		asked: map[string]bool{}, excused: map[batuta.InstanceName]string{}, asFound: map[string]bool{},
+		calls: map[shiptest.Call]int{}, lose: map[shiptest.Call]bool{}, away: map[batuta.ShipName]outage{},
+		seen: map[string]shiptest.Sight{}, asked: map[string]bool{}, asFound: map[string]bool{},
 	}
 	for _, info := range s.Ships {
 		ship := shiptest.New(info.Name)
 		ship.Before, ship.After, ship.Behave = w.before, w.after, w.behave
 		w.ships[info.Name] = ship
 	}
-	w.newFleet()
 	return w
 }
 
 // newFleet is what a deployer has that has just started.
-func (w *world) newFleet() {
+func (w *world) newFleet(holder string) *deployer.Fleet {
 	ships := map[batuta.ShipName]deployer.Ship{}
 	for name, ship := range w.ships {
 		ships[name] = ship
 	}
-	w.fleet = deployer.New(ships, deployer.Options{})
+	return deployer.New(ships, deployer.Options{Holder: holder})
 }
 
 // behave finds how a container behaves by what it was made of.
 func (w *world) behave(i deployer.Instance) shiptest.Behaviour {
+	if len(i.Command) == 2 && i.Command[0] == "hook" {
+		return shiptest.Behaviour{Exits: true, ExitAfter: 700 * time.Millisecond, ExitCode: len(i.Command[1]) - len("succeeds")}
+	}
 	for _, v := range i.Env {
 		if v.Name != "VERSION" {
 			continue
@@ -114,6 +118,9 @@ func (w *world) before(c shiptest.Call) error {
 			err = w.hang(c)
 		}
 	}
+	if c.Method == "Pull" && a.nopull == c.Ship {
+		err = errNoImage
+	}
 	if counts(c) {
 		w.note("%s call %d: %s", a.who, a.calls, callText(c, err))
 	}
@@ -143,9 +150,12 @@ func (w *world) after(c shiptest.Call) error {
 	return nil
 }
 
-// counts tells whether a call is always made. One that looks whether a
-// container is ready is not, if it is seen to have crashed at that instant.
-func counts(c shiptest.Call) bool { return c.Method != "Wait" && c.Method != "Probe" }
+// counts tells whether a call is always made, and in its turn. One that looks
+// whether a container is ready is not, if it is seen to have crashed at that
+// instant; pulls wait for each other in any order.
+func counts(c shiptest.Call) bool {
+	return c.Method != "Wait" && c.Method != "Probe" && c.Method != "Pull"
+}
 
 // latency is how long a call is on its way. No two calls arrive at the same
 // instant, so that a scenario plays out the same way every time, whatever the
@@ -186,17 +196,24 @@ func (w *world) note(format string, args ...any) {
 	w.log = append(w.log, fmt.Sprintf("%10.4fs  ", time.Since(w.began).Seconds())+fmt.Sprintf(format, args...))
 }
 
-// violation notes that the deployer broke a promise.
+// violation notes that the deployer broke a promise. The mutex is held.
 func (w *world) violation(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	w.wrong = append(w.wrong, text)
 	w.note("BROKEN: %s", text)
 }
 
+// breach is violation without the mutex.
+func (w *world) breach(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.violation(format, args...)
+}
+
 // look notes what has changed on the ships since the last look: what ended by
 // itself, and whether anything of others was touched.
 func (w *world) look() {
-	now := map[string]shiptest.Sight{}
+	now := make(map[string]shiptest.Sight, len(w.seen))
 	for _, info := range w.scenario.Ships {
 		for _, c := range w.ships[info.Name].Look() {
 			now[c.ID] = c
@@ -210,25 +227,38 @@ func (w *world) look() {
 		case changed && w.asFound[id]:
 			w.violation("%s on %s is none of ours, and was touched: %s, now %q", was.Name, was.Ship, was.State, is.State)
 			delete(w.asFound, id)
-		case changed && was.State == "running" && was.Scope == own() && !w.asked[id]:
+		case !instance(was) || w.asked[id]:
+		case changed && was.State == "running":
 			w.excuse(was, "ended by itself")
-		case was.Serves && !is.Serves && was.Scope == own() && !w.asked[id]:
+		case was.Serves && !is.Serves:
 			w.excuse(was, "serves no more")
 		}
 	}
 	w.seen = now
 }
 
+// instance tells whether the container is one of our instances', rather than
+// somebody else's or a hook's.
+func instance(c shiptest.Sight) bool {
+	return c.Scope == own() && !strings.HasPrefix(c.Spec, `{"hook":`)
+}
+
+// excuse notes that an instance was taken away by something else than a
+// deployer. For those who found the container when they began, it is beyond
+// what they can put back.
 func (w *world) excuse(c shiptest.Sight, why string) {
-	if w.excused[c.Instance] == "" {
-		w.note("%s (%s) on %s %s", c.Instance, c.ID, c.Ship, why)
+	w.note("%s (%s) on %s %s", c.Instance, c.ID, c.Ship, why)
+	for _, a := range w.active {
+		a.crashed[c.Instance] = true
+		if _, found := a.before[c.ID]; found {
+			a.excused[c.Instance] = true
+		}
 	}
-	w.excused[c.Instance] = why
 }
 
 // serves tells whether a container does its work and nobody told it to end.
 func (w *world) serves(c shiptest.Sight) bool {
-	return c.Scope == own() && c.Serves && !w.asked[c.ID]
+	return c.Serves && !w.asked[c.ID] && instance(c)
 }
 
 // serving are the instances that are served by a container, other than one.

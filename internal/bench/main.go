@@ -1,13 +1,17 @@
 // Command bench measures Batuta against the least that could do the same work,
 // side by side in one run, and prints the ratios:
 //
-//	bench [-only push,webhook,idle] [-rounds N] [-deliveries N] [-log]
+//	bench [-only push,webhook,idle,fleet,scale] [-rounds N] [-deliveries N] [-log]
 //
 //	push     a push that was accepted becomes a QA that answers, against git
 //	         clone, buildctl, docker pull, docker run and a poll
 //	webhook  a signed delivery is durably kept, against a handler that checks
 //	         the signature and commits one row
 //	idle     the memory of a server that has nothing to do, and its size
+//	fleet    containers started, looked at, replaced and stopped, against the
+//	         docker command line, and three ships against one
+//	scale    plans and status of large fleets in memory, and what one instance
+//	         costs as they grow
 //
 // Both sides take turns, so that what else the machine does hurts them alike;
 // a figure is the median of all rounds, with the quartiles beside it. It runs
@@ -45,7 +49,7 @@ type measurement struct {
 	take func(context.Context, *bench) ([]row, error)
 }
 
-var measurements = []measurement{{"push", measurePush}, {"webhook", measureWebhook}, {"idle", measureIdle}}
+var measurements = []measurement{{"push", measurePush}, {"webhook", measureWebhook}, {"idle", measureIdle}, {"fleet", measureFleet}, {"scale", measureScale}}
 
 // options is what the command line says.
 type options struct {
@@ -59,7 +63,7 @@ func parse(args []string) (options, error) {
 	var o options
 	var only string
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
-	set.StringVar(&only, "only", "push,webhook,idle", "what to measure")
+	set.StringVar(&only, "only", "push,webhook,idle,fleet,scale", "what to measure")
 	set.IntVar(&o.rounds, "rounds", 9, "how often each side takes its turn")
 	set.IntVar(&o.deliveries, "deliveries", 2000, "how many deliveries a turn of webhook has")
 	set.BoolVar(&o.log, "log", false, "show the log of each run of push, to see where its time goes")
