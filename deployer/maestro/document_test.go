@@ -25,7 +25,7 @@ services:
   web:
     image: portal:1
     instances:
-      web-1: {ship: node1, volumes: {/data: /srv/portal, /etc/x: /etc}, links: {db: db}, lifecycle: {running: [{type: exec, command: ls}, {type: http, port: 80, host: 10.9.9.9}]}}
+      web-1: {ship: node1, volumes: {/data: /srv/portal, /etc/x: /etc, /n: named}, privileged: true, cap_add: [NET_ADMIN], net: host, links: {db: db}, lifecycle: {running: [{type: exec, command: ls}, {type: http, port: 80, host: 10.9.9.9}]}}
 `
 
 // TestResolveOnServer holds a document within what a server grants.
@@ -42,10 +42,14 @@ func TestResolveOnServer(t *testing.T) {
 	}
 	_, err = d.Resolve(in)
 	for _, want := range []string{
-		`services.web.instances.web-1.volumes./etc/x: the host's /etc may not be mounted (server.yml allows /srv)`,
-		`services.web.instances.web-1.lifecycle.running.0: a server runs no command of a document on its own machine (write type: rexec, which runs it in the container)`,
+		"n.yaml:8:60: services.web.instances.web-1.volumes./etc/x: the host's /etc may not be mounted",
+		`services.web.instances.web-1.volumes./n: the volume named is not the environment's own (the app needs allow: {privileges: ["volume:named"]} in server.yml)`,
+		`services.web.instances.web-1.lifecycle: a check of type local runs on the server itself`,
 		`services.web.instances.web-1.lifecycle.running.1: a server asks nobody but the container (remove host)`,
-		`services.web.instances.web-1.links: no instance "db" (on a server, a link leads to an instance of the same document)`,
+		`services.web.instances.web-1.links: db is not an instance of this environment`,
+		`services.web.instances.web-1.privileged: a privileged container is root on the ship`,
+		`services.web.instances.web-1.cap_add: the capability NET_ADMIN is beyond what containers have`,
+		`services.web.instances.web-1.net: net: host is the ship's own network`,
 	} {
 		wantProblem(t, err, want)
 	}

@@ -1,10 +1,8 @@
 package maestro
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -46,6 +44,7 @@ func (d *Document) Resolve(in deployer.Input) (deployer.Spec, error) {
 		}
 	}
 	r.clashes(spec.Instances)
+	r.granted(spec.Instances)
 	problems, warnings := r.outcome()
 	if err := problems.Err(); err != nil {
 		return deployer.Spec{}, err
@@ -78,7 +77,7 @@ func (r *resolver) instance(i *instance) deployer.Instance {
 	out := deployer.Instance{
 		Name: batuta.InstanceName(i.name), Service: batuta.ServiceName(i.service), Ship: batuta.ShipName(i.ship),
 		Called: i.name, Command: i.command, Restart: i.restart, StopTimeout: i.stopTimeout, Settings: i.settings,
-		Env: r.variables(i), Volumes: r.mounts(i),
+		Env: r.variables(i), Volumes: slices.Clone(i.volumes),
 	}
 	out.Image, out.Reference = r.image(i)
 	for _, p := range i.ports {
@@ -92,7 +91,6 @@ func (r *resolver) instance(i *instance) deployer.Instance {
 		PreStop:  r.checks(i, preStop, ship.Address),
 		Stopped:  r.checks(i, stopped, ship.Address),
 	}
-	r.allowed(i)
 	out.Seal(r.in.Key)
 	return out
 }
@@ -187,11 +185,7 @@ func (r *resolver) checks(i *instance, state, address string) []deployer.Check {
 	var out []deployer.Check
 	for _, c := range i.checks[state] {
 		d := c.resolve(i, state, address)
-		switch {
-		case r.in.OwnShips:
-		case d.Type == deployer.CheckLocal:
-			r.problem(c.at, "a server runs no command of a document on its own machine", "write type: rexec, which runs it in the container")
-		case c.host != "" && c.host != address:
+		if !r.in.OwnShips && c.host != "" && c.host != address {
 			r.problem(c.at, "a server asks nobody but the container", "remove host")
 		}
 		out = append(out, d)
@@ -199,38 +193,27 @@ func (r *resolver) checks(i *instance, state, address string) []deployer.Check {
 	return out
 }
 
-// mounts are the instance's volumes. A named volume keeps its name, as
-// MaestroNG's has no environment in it; only on a server, where it could be
-// another app's, the scope comes before it.
-func (r *resolver) mounts(i *instance) []deployer.Volume {
-	out := slices.Clone(i.volumes)
-	if r.in.OwnShips {
-		return out
-	}
-	for n, v := range out {
-		at := i.sources[v.Source]
-		switch {
-		case !path.IsAbs(v.Source):
-			out[n].Source = strings.TrimPrefix(fmt.Sprintf("%s_%s_%s", r.in.Scope.App, r.in.Scope.Environment, v.Source), "_")
-			r.warn(at, fmt.Sprintf("the volume is called %s on the server's ships, as %s could be another app's", out[n].Source, v.Source), "")
-		case !r.in.Allow.Allows(path.Clean(v.Source)):
-			r.problem(at, fmt.Sprintf("the host's %s may not be mounted", v.Source),
-				"server.yml allows "+cmp.Or(strings.Join(r.in.Allow.Paths, ", "), "no host path"))
-		}
-	}
-	return out
-}
-
-// allowed holds an instance within what a server grants.
-func (r *resolver) allowed(i *instance) {
+// granted holds the instances within what the server's policy allows.
+func (r *resolver) granted(instances []deployer.Instance) {
 	if r.in.OwnShips {
 		return
 	}
-	for _, l := range i.settings.Links {
-		if r.d.instances[string(l.Instance)] == nil {
-			r.problem(i.at.get("links"), fmt.Sprintf("no instance %q", l.Instance), "on a server, a link leads to an instance of the same document")
+	for _, refused := range r.in.Allow.Check(r.in.Scope, instances) {
+		r.problem(r.d.instances[string(refused.Instance)].place(refused.Key, refused.Item), refused.Message, refused.Hint)
+	}
+}
+
+// place is where the instance asks for something.
+func (i *instance) place(key, item string) *value {
+	for _, v := range i.volumes {
+		if key == "volumes" && (v.Target == item || v.Source == item) {
+			return i.sources[v.Source]
 		}
 	}
+	if v := i.at.get(key); v != nil {
+		return v
+	}
+	return i.at
 }
 
 // remark warns of the top of the document.
