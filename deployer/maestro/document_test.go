@@ -36,13 +36,14 @@ func TestResolveOnServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := deployer.Input{
+		Scope: deployer.Scope{App: "portal", Environment: "qa"},
 		Ships: []deployer.ShipInfo{{Name: "node1", Address: "10.7.7.7"}},
 		Pins:  map[string]batuta.Image{"portal:1": {Repository: "r/portal", Digest: someDigest}},
 		Allow: deployer.Policy{Paths: []string{"/srv"}},
 	}
 	_, err = d.Resolve(in)
 	for _, want := range []string{
-		"n.yaml:8:60: services.web.instances.web-1.volumes./etc/x: the host's /etc may not be mounted",
+		"n.yaml:8:58: services.web.instances.web-1.volumes./etc/x: the host's /etc may not be mounted",
 		`services.web.instances.web-1.volumes./n: the volume named is not the environment's own (the app needs allow: {privileges: ["volume:named"]} in server.yml)`,
 		`services.web.instances.web-1.lifecycle: a check of type local runs on the server itself`,
 		`services.web.instances.web-1.lifecycle.running.1: a server asks nobody but the container (remove host)`,
