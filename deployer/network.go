@@ -100,15 +100,21 @@ func netPeer(net string) (batuta.InstanceName, bool) {
 	return batuta.InstanceName(peer), shares
 }
 
-// connections checks what the instances' network modes exclude, and that each
-// instance whose network another shares is one of the document's, on the same
-// ship.
+// connections checks what the instances' network modes exclude, and that those
+// whose network, volumes or names another has are of the document, and on the
+// same ship.
 func (r *resolver) connections(instances []Instance) {
 	ship := map[batuta.InstanceName]batuta.ShipName{}
 	for _, i := range instances {
 		ship[i.Name] = i.Ship
 	}
 	for _, i := range instances {
+		for _, l := range i.Links {
+			r.beside(i, "links", l.Instance, ship)
+		}
+		for _, other := range i.VolumesFrom {
+			r.beside(i, "volumes_from", other, ship)
+		}
 		if i.NetworkMode == "" {
 			continue
 		}
@@ -118,17 +124,23 @@ func (r *resolver) connections(instances []Instance) {
 				r.problem(r.pathOf(i.Service, i.Name, key), fmt.Sprintf("with net: %s there are no %s", i.NetworkMode, key), "keep one")
 			}
 		}
-		where, known := ship[peer]
-		path := r.pathOf(i.Service, i.Name, "net")
-		switch {
-		case !shares:
-		case !known:
-			r.problem(path, fmt.Sprintf("no instance %q", peer), document.Suggest(string(peer), words(slices.Collect(maps.Keys(ship)))))
-		case peer == i.Name:
-			r.problem(path, fmt.Sprintf("%s cannot share its own network", peer), "name another instance")
-		case where != i.Ship:
-			r.problem(path, fmt.Sprintf("%s is on %s, and %s on %s: they cannot share a network", i.Name, i.Ship, peer, where), "give both the same ship")
+		if shares {
+			r.beside(i, "net", peer, ship)
 		}
+	}
+}
+
+// beside checks that another instance that i is joined with is on i's ship.
+func (r *resolver) beside(i Instance, key string, other batuta.InstanceName, ship map[batuta.InstanceName]batuta.ShipName) {
+	where, known := ship[other]
+	path := r.pathOf(i.Service, i.Name, key)
+	switch {
+	case !known:
+		r.problem(path, fmt.Sprintf("no instance %q", other), document.Suggest(string(other), words(slices.Collect(maps.Keys(ship)))))
+	case other == i.Name:
+		r.problem(path, fmt.Sprintf("%s names itself", other), "name another instance")
+	case where != i.Ship:
+		r.problem(path, fmt.Sprintf("%s is on %s, and %s on %s", i.Name, i.Ship, other, where), "give both the same ship")
 	}
 }
 

@@ -20,6 +20,9 @@ type Policy struct {
 	// Privileges are what its containers may have beyond what Docker gives to
 	// all.
 	Privileges []batuta.Privilege
+	// Hosts are the addresses that checks may ask from outside without a
+	// privilege: those of the environment's ships.
+	Hosts []string
 }
 
 // Everything is the policy of a person who could as well use docker run.
@@ -164,6 +167,9 @@ func (k *inspector) checks(i Instance) {
 	for _, c := range slices.Concat(i.Checks, i.Lifecycle.PreStart, i.Lifecycle.PreStop, i.Lifecycle.Stopped) {
 		if c.Type == CheckLocal {
 			k.need(i, batuta.LocalChecks, "lifecycle", "", "a check of type local runs on the server itself")
+		}
+		if c.Outside != "" && !slices.Contains(k.policy.Hosts, c.Outside) {
+			k.need(i, batuta.OutsideChecks, "lifecycle", "", "a check of "+c.Outside+" is made from the server itself")
 		}
 	}
 }

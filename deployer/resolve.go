@@ -183,7 +183,12 @@ func (r *resolver) refused(instances []Instance) {
 	if r.in.OwnShips {
 		return
 	}
-	for _, refusal := range r.in.Allow.Check(r.in.Scope, instances) {
+	allow := r.in.Allow
+	allow.Hosts = slices.Clip(allow.Hosts)
+	for _, s := range r.order {
+		allow.Hosts = append(allow.Hosts, s.Address)
+	}
+	for _, refusal := range allow.Check(r.in.Scope, instances) {
 		if refusal.Key != "volumes" && refusal.Key != "labels" { // they are told where they stand
 			r.problem(r.pathOf(refusal.Service, refusal.Instance, refusal.Key), refusal.Message, refusal.Hint)
 		}

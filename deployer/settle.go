@@ -92,6 +92,12 @@ func (r *resolver) settings(name batuta.ServiceName, i batuta.InstanceName, t tr
 	for _, u := range slices.Sorted(maps.Keys(t.Ulimits)) {
 		out.Ulimits = append(out.Ulimits, Ulimit{Name: u, Soft: t.Ulimits[u].soft, Hard: t.Ulimits[u].hard})
 	}
+	for _, other := range slices.Sorted(maps.Keys(t.Links)) {
+		out.Links = append(out.Links, Link{Instance: batuta.InstanceName(other), Alias: t.Links[other].value})
+	}
+	for _, other := range t.VolumesFrom {
+		out.VolumesFrom = append(out.VolumesFrom, batuta.InstanceName(other))
+	}
 	var err error
 	if out.Limits, err = t.Limits.resolve(); err != nil {
 		r.error(r.pathOf(name, i, "limits"), err)

@@ -48,6 +48,8 @@ type traits struct {
 	Sysctls          map[string]text   `yaml:"sysctls"`
 	Healthcheck      *healthcheck      `yaml:"healthcheck"`
 	AnonymousVolumes oneOrMore         `yaml:"container_volumes"`
+	VolumesFrom      oneOrMore         `yaml:"volumes_from"`
+	Links            map[string]text   `yaml:"links"` // instances to the names they have here
 }
 
 // under gives what the instance has with its own traits over the service's:
@@ -81,6 +83,7 @@ func (t *traits) guard(service, own traits) {
 	t.ShmSize, t.Sysctls = either(own.ShmSize, service.ShmSize), over(service.Sysctls, own.Sysctls)
 	t.Healthcheck = either(own.Healthcheck, service.Healthcheck)
 	t.AnonymousVolumes = list(own.AnonymousVolumes, service.AnonymousVolumes)
+	t.VolumesFrom, t.Links = list(own.VolumesFrom, service.VolumesFrom), over(service.Links, own.Links)
 }
 
 // either is the instance's own if it has one, or else the service's.

@@ -45,7 +45,7 @@ func (s *server) apps() map[batuta.AppName]pipeline.App {
 // grant is the ships and host paths that an environment may use.
 func (s *server) grant(app batuta.AppName, env batuta.EnvironmentName) pipeline.Grant {
 	names, _ := s.config.Granted(app, env)
-	g := pipeline.Grant{Allow: deployer.Policy{Paths: s.config.Apps[app].Allow.Paths}}
+	g := pipeline.Grant{Allow: deployer.Policy{Paths: s.config.Apps[app].Allow.Paths, Privileges: s.config.Apps[app].Allow.Privileges}}
 	for _, name := range names {
 		ship := s.config.Ships[name]
 		g.Ships = append(g.Ships, deployer.ShipInfo{Name: name, Address: ship.Address, Labels: ship.Labels})

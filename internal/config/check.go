@@ -100,6 +100,9 @@ func (k check) app(name batuta.AppName, a App) {
 			k.d.Problem(at.At("allow", "paths", strconv.Itoa(i)), fmt.Sprintf("%q is not an absolute directory", p), "write it from /, without .. and without a slash at its end")
 		}
 	}
+	for i, p := range a.Allow.Privileges {
+		k.try(at.At("allow", "privileges", strconv.Itoa(i)), batuta.CheckPrivilege(string(p)))
+	}
 	if a.Keep != nil {
 		k.atLeast(at.At("keep", "releases"), a.Keep.Releases, 1)
 	}

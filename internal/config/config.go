@@ -137,7 +137,8 @@ type Environment struct {
 
 // Allow is what an app's documents may ask for beyond containers.
 type Allow struct {
-	Paths []string `yaml:"paths"` // absolute directories of the ship that may be mounted, with all below them
+	Paths      []string           `yaml:"paths"`      // absolute directories of the ship that may be mounted, with all below them
+	Privileges []batuta.Privilege `yaml:"privileges"` // what its containers may have beyond what Docker gives to all
 }
 
 // Dashboard is the page for people who look.
