@@ -37,10 +37,10 @@ func login(ctx context.Context, to deployer.SSH) (*ssh.Client, error) {
 		return nil, err
 	}
 	keys, letGo, err := signers(to.Key)
+	defer letGo()
 	if err != nil {
 		return nil, err
 	}
-	defer letGo()
 	conn, err := (&net.Dialer{KeepAliveConfig: straight}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, noAnswer(ctx, "connect to "+address, err)
