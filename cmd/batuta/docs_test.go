@@ -108,8 +108,8 @@ func resolves(file, text string) error {
 	someImage := batuta.Image{Repository: "registry.example.edu/app/image", Digest: batuta.Digest("sha256:" + strings.Repeat("0", 64))}
 	in := deployer.Input{
 		Ships: []deployer.ShipInfo{
-			{Name: "node1", Labels: map[string]string{"role": "web", "zone": "a", "rack": "1"}},
-			{Name: "node2", Labels: map[string]string{"role": "web", "zone": "b", "rack": "2"}},
+			{Name: "node1", Address: "10.0.0.1", Labels: map[string]string{"role": "web", "zone": "a", "rack": "1"}},
+			{Name: "node2", Address: "10.0.0.2", Labels: map[string]string{"role": "web", "zone": "b", "rack": "2"}},
 		},
 		Images: map[batuta.ImageName]batuta.Image{"web": someImage, "worker": someImage},
 		Pins:   map[string]batuta.Image{}, Allow: deployer.Everything(),
