@@ -3,6 +3,7 @@ package deployer
 import (
 	"fmt"
 	"path"
+	"slices"
 
 	"batuta/internal/document"
 )
@@ -16,10 +17,8 @@ func (o *oneOrMore) UnmarshalDocument(n document.Node) error {
 	} else if err := n.Decode((*[]string)(o)); err != nil {
 		return err
 	}
-	for _, s := range *o {
-		if s == "" {
-			return invalid("an entry is empty", "remove it")
-		}
+	if slices.Contains(*o, "") {
+		return invalid("an entry is empty", "remove it")
 	}
 	return nil
 }

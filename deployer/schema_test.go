@@ -80,7 +80,7 @@ func TestSchema(t *testing.T) {
 	for _, line := range []string{
 		"count: some", "count: 1001", "count: -1", "prots: {a: 1}", "limits: {memory: much}", "limits: {ram: 1g}", "update: {order: backwards}",
 		"update: {at_once: half}", "hooks: {before: [{timeout: 1m}]}", "hooks: {during: [x]}", "privileged: maybe", "tmpfs: {/a: [b]}", "secrets: {a: relative}",
-		"lifecycle: {running: [{type: ping}]}", "lifecycle: {runing: []}", "healthcheck: {tset: x}", "ulimits: {nofile: many}", "extra_hosts: {a: {boat: b}}",
+		"lifecycle: {running: [{type: ping}]}", "lifecycle: {ready: []}", "healthcheck: {tset: x}", "ulimits: {nofile: many}", "extra_hosts: {a: {boat: b}}",
 		"routes: [{host: a}]", "envfile: x.env", "volumes: {data: {target: /d, mode: rx}}", "stop_timeout: 5 minutes", "networks: {a: {alias: b}}",
 	} {
 		text := []byte("batuta: 1\nservices: {web: {image: a, " + line + "}}")
