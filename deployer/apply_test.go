@@ -110,7 +110,7 @@ func TestApplyPutsBackEarlierWaves(t *testing.T) {
 		if err != nil || !plan.Empty() {
 			t.Errorf("after the rollback the first release is not what runs: %v\n%s", err, plan)
 		}
-		h.wantRuns(t, "db-1 on ship-a: dddd running", "web-1 on ship-a: 1111 running", "web-2 on ship-b: 1111 running")
+		h.wantRuns(t, "db-1 on ship-a: dddd running", "web-1 on ship-b: 1111 running", "web-2 on ship-a: 1111 running")
 	})
 }
 
@@ -300,7 +300,7 @@ func TestApplyStopsOrphansAndScalesDown(t *testing.T) {
 		h := newHarbour("ship-a", "ship-b")
 		h.live(t, h.spec(t, twoWaves, image(1)))
 		h.live(t, h.spec(t, strings.ReplaceAll(oneService, "count: 2", "count: 1"), image(1)))
-		h.wantRuns(t, "web-1 on ship-a: 1111 running")
+		h.wantRuns(t, "web-1 on ship-b: 1111 running")
 	})
 }
 
