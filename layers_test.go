@@ -52,6 +52,8 @@ var fences = []struct {
 	{"BuildKit only in builder", []string{"builder"}, []string{"github.com/moby/buildkit"}},
 	{"the Docker client only in deployer/docker and builder", []string{"deployer/docker", "builder"}, []string{"github.com/docker/docker"}},
 	{"the registry library only in internal/registry and the lab", []string{"internal/registry", "internal/lab"}, []string{"github.com/distribution/distribution"}},
+	{"Compose's reader only in deployer/convert", []string{"deployer/convert"}, []string{"github.com/compose-spec"}},
+	{"gonja only in deployer/maestro", []string{"deployer/maestro"}, []string{"github.com/nikolalohinski/gonja"}},
 	{"Caddy only in internal/proxy", []string{"internal/proxy"}, []string{"github.com/caddyserver"}},
 	{"SQL only in internal/store", []string{"internal/store"}, []string{"database/sql", "modernc.org/sqlite", "github.com/jackc/pgx", "github.com/pressly/goose"}},
 }
