@@ -79,7 +79,7 @@ func (r *rollout) sayFailed(t *task, err error) {
 		Ship: t.Ship, Service: t.Service, Instance: t.Instance, Container: t.id, Release: r.plan.Release, Text: line,
 	}
 	if c, crashed := errors.AsType[*crash](err); crashed {
-		e.Kind, e.ExitCode = Crashed, c.Exit.Code
+		e.Kind, e.ExitCode = Crashed, c.Code
 	} else if errors.Is(err, batuta.Unhealthy) {
 		e.Kind = Unready
 	}

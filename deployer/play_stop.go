@@ -23,19 +23,19 @@ func (s *scene) down(ctx context.Context, p *part, doing, done string, do func(c
 	if err != nil {
 		return "", err
 	}
-	began, any := time.Now(), false
+	began, ran := time.Now(), false
 	for _, c := range of {
 		if !c.alive() {
 			continue
 		}
-		any = true
+		ran = true
 		s.say(p, "%s", doing)
 		if err := do(ctx, c); err != nil {
 			return "", err
 		}
 	}
 	switch {
-	case any:
+	case ran:
 		return fmt.Sprintf("%s in %s", done, time.Since(began).Round(time.Millisecond)), nil
 	case len(of) == 0:
 		return "absent", nil

@@ -88,7 +88,7 @@ func execute(ctx context.Context, a maestro.Auditor, m moment) error {
 		return err
 	}
 	var args []string
-	for _, word := range strings.Fields(a.Args) { // first the words, so that a list of names stays one
+	for word := range strings.FieldsSeq(a.Args) { // first the words, so that a list of names stays one
 		args = append(args, strings.NewReplacer("{action}", m.action, "{what}", m.what(), "{who}", m.who).Replace(word))
 	}
 	cmd := exec.CommandContext(ctx, a.Script, args...)

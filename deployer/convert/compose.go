@@ -89,7 +89,9 @@ func (c *composer) lookup(name string) (string, bool) {
 // text has such a character.
 const secretMark = "\uE000"
 
-func secretPlace(variable string) string { return secretMark + strings.ToLower(plainName(variable)) + "}" }
+func secretPlace(variable string) string {
+	return secretMark + strings.ToLower(plainName(variable)) + "}"
+}
 
 // escape keeps what the file itself says from being taken for a secret's
 // place; those that lookup made are.

@@ -23,9 +23,9 @@ func TestMaestro(t *testing.T) {
 func TestFileTellsTheFormatsApart(t *testing.T) {
 	t.Parallel()
 	for text, words := range map[string]string{
-		"batuta: 1\nservices: {}\n":                 "already",
-		"name: x\nships: {n: {}}\nservices: {}\n":   "ip",
-		"services: {web: {imge: nginx}}\n":          "Compose",
+		"batuta: 1\nservices: {}\n":                  "already",
+		"name: x\nships: {n: {}}\nservices: {}\n":    "ip",
+		"services: {web: {imge: nginx}}\n":           "Compose",
 		"name: x\n\"ships\": {a: 1}\nservices: {}\n": "ships",
 	} {
 		_, err := convert.File(t.Context(), "x.yml", []byte(text), nil)

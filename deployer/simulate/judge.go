@@ -130,7 +130,7 @@ func (w *world) judgeEnd(a *attempt, c shiptest.Call, of shiptest.Sight) {
 	if !w.serves(of) || serving[of.Instance] || want == nil || !a.served[of.Instance] || a.crashed[of.Instance] {
 		return
 	}
-	if a.change(of.Instance).StopFirst == "" && !(w.messy() && fixed(*want)) {
+	if a.change(of.Instance).StopFirst == "" && (!w.messy() || !fixed(*want)) {
 		w.violation("%s of %s takes %s away, and nothing else serves", c.Method, c.ID, of.Instance)
 		return
 	}

@@ -143,7 +143,7 @@ func (w *world) judgePutBack(a *attempt, outcome deployer.Outcome, err error) {
 		}
 	}
 	for id, c := range a.before {
-		if now, there := w.seen[id]; w.wasWhole(a, c) && !(there && w.serves(now)) {
+		if now, there := w.seen[id]; w.wasWhole(a, c) && (!there || !w.serves(now)) {
 			w.violation("%s, and %s (%s) on %s is not back", outcome.Status, c.Instance, id, c.Ship)
 		}
 	}

@@ -31,7 +31,7 @@ type cost struct {
 // measureScale plans for fleets in memory of a tenth, a third and the whole of
 // the largest size, and tells their status: what one instance costs must stay
 // the same.
-func measureScale(ctx context.Context, b *bench) ([]row, error) {
+func measureScale(ctx context.Context, _ *bench) ([]row, error) {
 	var rows []row
 	for _, part := range []int{10, 3, 1} {
 		ships := planShips / part
