@@ -84,7 +84,7 @@ func wrong(err error, kind batuta.Kind, says, hint string) error {
 	case !ok:
 		return fmt.Errorf("not an error of ours: %w", err)
 	case !errors.Is(err, kind) || !strings.Contains(err.Error(), says) || !strings.Contains(e.Hint, hint):
-		return fmt.Errorf("%s: %w (%s); want %q, %q, %q", e.Kind, err, e.Hint, string(kind), says, hint)
+		return fmt.Errorf("%s: %w (%s); want %q, %q, %q", string(e.Kind), err, e.Hint, string(kind), says, hint)
 	}
 	return nil
 }
