@@ -49,16 +49,16 @@ func TestAHookBeforeGatesTheService(t *testing.T) {
 		h.live(t, hooked(h.spec(t, next, image(2)), before, "migrate"))
 		var order []string
 		for _, e := range h.events {
-			for _, word := range []string{"db-1 on ship-a: ready", "12 tables", "hook before of web is done", "web-1 on ship-a: created"} {
+			for _, word := range []string{"db-1 on ship-a: ready", "12 tables", "hook before of web is done", "web-1 on ship-b: created"} {
 				if strings.Contains(e, word) {
 					order = append(order, word)
 				}
 			}
 		}
-		if want := []string{"db-1 on ship-a: ready", "12 tables", "hook before of web is done", "web-1 on ship-a: created"}; !slices.Equal(order, want) {
+		if want := []string{"db-1 on ship-a: ready", "12 tables", "hook before of web is done", "web-1 on ship-b: created"}; !slices.Equal(order, want) {
 			t.Errorf("order = %q, want %q", order, want)
 		}
-		h.wantRuns(t, "db-1 on ship-a: dddd running", "web-1 on ship-a: 2222 running", "web-2 on ship-b: 2222 running")
+		h.wantRuns(t, "db-1 on ship-a: dddd running", "web-1 on ship-b: 2222 running", "web-2 on ship-a: 2222 running")
 
 		h.events = nil
 		h.live(t, hooked(h.spec(t, next, image(2)), before, "migrate"))

@@ -3,6 +3,7 @@ package deployer_test
 import (
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,9 +155,12 @@ func TestAShipThatDiesInMidDeploymentIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbour("ship-a", "ship-b")
 		h.live(t, h.spec(t, oneService, image(1)))
-		dead := false
+		var dead atomic.Bool // the lease is renewed beside the rest
 		h.ships["ship-b"].Before = func(c shiptest.Call) error {
-			if dead = dead || c.Method == "Start"; dead {
+			if c.Method == "Start" {
+				dead.Store(true)
+			}
+			if dead.Load() {
 				return shiptest.ErrHangs
 			}
 			return nil

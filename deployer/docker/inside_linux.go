@@ -65,7 +65,7 @@ func (n namespace) dial(ctx context.Context, network, address string) (conn net.
 	go func() {
 		defer close(done)
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		if err = unix.Setns(int(n.Fd()), unix.CLONE_NEWNET); err != nil {
+		if err = n.join(); err != nil {
 			err = errors.Join(errElsewhere, err)
 			return
 		}
@@ -73,4 +73,19 @@ func (n namespace) dial(ctx context.Context, network, address string) (conn net.
 	}()
 	<-done
 	return conn, err
+}
+
+// join brings the thread into the namespace. An attempt that is given up may
+// close the namespace at any moment: then nothing is joined, and never what
+// has got the descriptor's number since.
+func (n namespace) join() error {
+	held, err := n.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var joined error
+	if err := held.Control(func(fd uintptr) { joined = unix.Setns(int(fd), unix.CLONE_NEWNET) }); err != nil {
+		return err
+	}
+	return joined
 }
