@@ -29,6 +29,8 @@ const (
 	ShipLost     NoticeKind = "ship lost"
 	ShipBack     NoticeKind = "ship back"
 	RepairFailed NoticeKind = "repair failed"
+	RunFailed    NoticeKind = "run failed"
+	WentLive     NoticeKind = "went live"
 )
 
 // notify tells people; that it cannot is told to the operator.

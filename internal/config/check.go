@@ -38,6 +38,7 @@ func (k check) all() {
 		k.app(name, k.c.Apps[name])
 	}
 	k.people()
+	k.webhooks()
 }
 
 func (k check) server() {

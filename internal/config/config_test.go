@@ -78,6 +78,7 @@ people:
 dashboard: {anonymous: true}
 reconcile: {every: 30s}
 history: {events: 500}
+notify: [{url: "https://chat.example.edu/in", secret: a-secret-between-us, on: [drift, lost]}]
 keep: {releases: 3}
 `
 
@@ -127,6 +128,8 @@ func TestLoadReadsTheWholeFile(t *testing.T) {
 		"anonymous":     {c.Dashboard.Anonymous, true},
 		"reconcile":     {c.Reconcile.Every, 30 * time.Second},
 		"history":       {c.History.Events, 500},
+		"notify":        {c.Notify[0].URL + " " + c.Notify[0].Secret.Reveal(), "https://chat.example.edu/in a-secret-between-us"},
+		"notify on":     {c.Notify[0].On[1], config.OnLost},
 		"keep":          {c.Keep.Releases, 3},
 		"keep of blog":  {c.Apps["blog"].Keep.Releases, 9},
 	} {

@@ -21,6 +21,7 @@ func TestSchema(t *testing.T) {
 				schema.Object(schema.Key{Name: "file", Of: schema.Text(""), Required: true})),
 			reflect.TypeFor[Reach](): schema.OneOf(schema.List(schema.Text("")), schema.Map(schema.Scalar())),
 			reflect.TypeFor[Right](): schema.Word(rights...),
+			reflect.TypeFor[Topic](): schema.Word(topics...),
 			reflect.TypeFor[Size]():  schema.OneOf(schema.Text(sizeForm.String()), &jsonschema.Schema{Type: "integer"}),
 		},
 	})
@@ -28,7 +29,7 @@ func TestSchema(t *testing.T) {
 		"ships: {here: {endpoint: unix:///var/run/docker.sock}}\napps: {portal: {}}\n",
 		"listen: 0.0.0.0:8480\nurl: https://batuta.example.edu\nruns: {at_once: 4}\nships: {node1: {endpoint: tcp://10.0.0.1:2376, labels: {role: web, rack: 7}}}\n" +
 			"apps: {portal: {webhook_secrets: [{env: HOOK}], environments: {qa: {ships: [node1]}, production: {ships: {role: web}}}, allow: {paths: [/srv]}}}\n" +
-			"people: {ana: {token: {file: ana.token}, may: deploy, apps: [portal]}}\nsource: {max_size: 1GiB}\n",
+			"people: {ana: {token: {file: ana.token}, may: deploy, apps: [portal]}}\nsource: {max_size: 1GiB}\nnotify: [{url: https://chat.example.edu/in, secret: {env: CHAT}, on: [drift, lost]}]\n",
 	} {
 		if err := schema.Check(published, []byte(text)); err != nil {
 			t.Errorf("%s\nis refused: %v", text, err)
@@ -36,7 +37,7 @@ func TestSchema(t *testing.T) {
 	}
 	for _, text := range []string{
 		"lissten: x\n", "ships: [a]\n", "people: {ana: {may: everything}}\n", "apps: {portal: {webhook_secrets: [{nev: X}]}}\n",
-		"runs: {at_once: many}\n", "source: {max_size: big}\n",
+		"notify: [{url: https://chat.example.edu/in, on: [everything]}]\n", "runs: {at_once: many}\n", "source: {max_size: big}\n",
 	} {
 		if err := schema.Check(published, []byte(text)); err == nil {
 			t.Errorf("%s\nis taken", text)

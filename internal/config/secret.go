@@ -166,5 +166,8 @@ func (c *Config) secrets() []Secret {
 	for _, name := range slices.Sorted(maps.Keys(c.People)) {
 		all = append(all, c.People[name].Token)
 	}
+	for _, w := range c.Notify {
+		all = append(all, w.Secret)
+	}
 	return all
 }
