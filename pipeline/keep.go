@@ -21,11 +21,16 @@ func (p *Pipeline) keep(ctx context.Context, app App, want *deployer.Spec, r bat
 	if err != nil {
 		return err
 	}
-	kept := map[batuta.ReleaseNumber]bool{}
+	kept := map[batuta.ReleaseNumber]bool{r.Number: true}
 	for _, env := range environments {
-		if err := p.lastReleases(ctx, app, env, kept); err != nil {
+		here := map[batuta.ReleaseNumber]bool{}
+		if env == want.Scope.Environment {
+			here[r.Number] = true // it is the live one when images go
+		}
+		if err := p.lastReleases(ctx, app, env, here); err != nil {
 			return err
 		}
+		maps.Copy(kept, here)
 	}
 	for _, number := range slices.Sorted(maps.Keys(kept)) {
 		old, err := p.Store.Release(ctx, app.Name, number)
@@ -40,17 +45,16 @@ func (p *Pipeline) keep(ctx context.Context, app App, want *deployer.Spec, r bat
 	return nil
 }
 
-// lastReleases adds the last releases that were live in an environment, as many
-// as the app keeps.
-func (p *Pipeline) lastReleases(ctx context.Context, app App, env batuta.EnvironmentName, kept map[batuta.ReleaseNumber]bool) error {
+// lastReleases adds the last releases that were live in an environment, until
+// there are as many as the app keeps.
+func (p *Pipeline) lastReleases(ctx context.Context, app App, env batuta.EnvironmentName, here map[batuta.ReleaseNumber]bool) error {
 	history, err := p.Store.Deployments(ctx, app.Name, env, historyLimit)
 	if err != nil {
 		return err
 	}
-	here := map[batuta.ReleaseNumber]bool{}
 	for _, d := range history { // newest first
 		if d.Status == batuta.Live && len(here) < max(app.Keep, 1) {
-			here[d.Release], kept[d.Release] = true, true
+			here[d.Release] = true
 		}
 	}
 	return nil

@@ -393,3 +393,51 @@ func TestCancelAndStop(t *testing.T) {
 		return nil
 	})
 }
+
+// TestWhatIsKeptIsThereToGoBackTo has an app keep three releases: older images
+// go from the ship, and what a rollback may go to is there.
+func TestWhatIsKeptIsThereToGoBackTo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.keep = 3
+	s := w.start(t)
+	words := []string{"one", "two", "three", "four", "five"}
+	images := map[string]string{}
+	for _, word := range words {
+		run := s.succeeds(t, s.push(t, word))
+		r, err := s.store.Release(t.Context(), testApp, run.Release)
+		if err != nil {
+			t.Fatal(err)
+		}
+		images[word] = r.Images["web"].String()
+	}
+	for i, word := range words {
+		if id, err := w.ships["a"].Find(t.Context(), images[word]); (id == "") != (i < 2) || err != nil {
+			t.Errorf("the image of %s is %q (%v)", word, id, err)
+		}
+	}
+	s.succeeds(t, s.order(t, pipeline.Order{Kind: batuta.RunRollback, Environment: "qa", Release: 3}))
+	want(t, w.running("qa"), "web-1@a=three")
+	if id, err := w.ships["a"].Find(t.Context(), images["five"]); id == "" || err != nil {
+		t.Errorf("after the rollback the image of five is gone (%v)", err)
+	}
+}
+
+// TestWhoDeploysElsewhereIsNamed has somebody deploy to the environment of a
+// run without the server.
+func TestWhoDeploysElsewhereIsNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.start(t)
+	ship, env := w.ships["a"], deployer.Scope{App: testApp, Environment: "qa"}
+	if by, err := ship.Lock(t.Context(), env, "ana@laptop", time.Minute); by != "" && by != "ana@laptop" || err != nil {
+		t.Fatal(by, err)
+	}
+	run := s.fails(t, s.push(t, "one"), "ana@laptop")
+	if len(w.running("qa")) != 0 {
+		t.Errorf("run %d deployed all the same: %s", run.ID, run.Error)
+	}
+	if err := ship.Unlock(t.Context(), env, "ana@laptop"); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -46,6 +46,7 @@ type world struct {
 	ships  map[batuta.ShipName]*shiptest.Fake
 	atOnce int
 	every  time.Duration // between two looks at all environments
+	keep   int           // releases whose images stay on the ships
 
 	mu      sync.Mutex
 	files   map[string]string // of every revision
@@ -199,7 +200,7 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 	}
 	p := pipeline.New(pipeline.Config{
 		Apps: map[batuta.AppName]pipeline.App{testApp: {
-			Name: testApp, Images: "registry.example.edu/shop", Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret},
+			Name: testApp, Images: "registry.example.edu/shop", Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret}, Keep: w.keep,
 			Grants: map[batuta.EnvironmentName]pipeline.Grant{
 				"qa": {Ships: infos["qa"]}, "production": {Ships: infos["production"]},
 			},
