@@ -125,15 +125,3 @@ func get(ctx context.Context, c Check) error {
 	}
 	return err
 }
-
-// sleep waits for so long, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}

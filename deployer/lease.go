@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 
 	"batuta"
 )
@@ -147,14 +146,7 @@ func (l *lease) on(ctx context.Context, name batuta.ShipName) error {
 // keep renews the lease until ctx ends or somebody else has it. A ship that
 // does not answer gives it to nobody else either.
 func (l *lease) keep(ctx context.Context, end context.CancelCauseFunc) {
-	tick := time.NewTicker(l.fleet.options.Lease / 3)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	for pause(ctx, l.fleet.options.Lease/3) == nil {
 		if err := l.take(ctx); errors.Is(err, batuta.Conflict) {
 			close(l.lost)
 			end(fmt.Errorf("%w: %w", errLost, err))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,10 +84,9 @@ func TestALeaseThatIsLostStopsEverything(t *testing.T) {
 		h := newHarbour("ship-a")
 		h.live(t, h.spec(t, oneService, image(1)))
 		h.behave(behaves(image(2), shiptest.Behaviour{NeverReady: true}))
-		stolen := false
+		var stolen atomic.Bool
 		h.ships["ship-a"].After = func(c shiptest.Call) error {
-			if c.Method == "Start" && !stolen { // the lease is taken as if it had run out
-				stolen = true
+			if c.Method == "Start" && !stolen.Swap(true) { // the lease is taken as if it had run out
 				_ = h.ships["ship-a"].Unlock(context.WithoutCancel(t.Context()), qa, h.holder(t))
 				_, _ = h.ships["ship-a"].Lock(context.WithoutCancel(t.Context()), qa, "thief", time.Hour)
 			}

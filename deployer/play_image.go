@@ -64,7 +64,7 @@ func (d *deck) fetch(ctx context.Context, p *part) error {
 			return err
 		}
 		d.scene.say(p, "pull again: %s", firstLine(err.Error()))
-		if err := sleep(ctx, pullPause); err != nil {
+		if err := pause(ctx, pullPause); err != nil {
 			return err
 		}
 	}

@@ -99,7 +99,7 @@ func (f *Fleet) next(ctx context.Context, p Play, q *part, last Container) (*Con
 		case err != nil && !errors.Is(err, batuta.Unavailable):
 			return nil, err
 		}
-		if err := sleep(ctx, respawn); err != nil {
+		if err := pause(ctx, respawn); err != nil {
 			return nil, err
 		}
 	}

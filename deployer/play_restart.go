@@ -157,7 +157,7 @@ func (s *scene) side(ctx context.Context, steps [][]*part, atOnce int) {
 	for n, step := range steps {
 		turn <- struct{}{}
 		if n > 0 && !s.over(ctx) {
-			_ = sleep(ctx, s.order.StepDelay) // its end is seen by the step
+			_ = pause(ctx, s.order.StepDelay) // its end is seen by the step
 		}
 		all.Go(func() {
 			defer func() { <-turn }()
@@ -180,7 +180,7 @@ func (s *scene) step(ctx context.Context, parts []*part) {
 		return "", err
 	})
 	if !s.over(ctx) && s.order.StopStartDelay > 0 {
-		_ = sleep(ctx, s.order.StopStartDelay) // as above
+		_ = pause(ctx, s.order.StopStartDelay) // as above
 	}
 	if s.over(ctx) {
 		s.resume(ctx, parts)

@@ -47,17 +47,11 @@ func (a awaited) ready(ctx context.Context) error {
 	})
 	g.Go(func() error {
 		defer enough()
-		settled := time.NewTimer(a.settle)
-		defer settled.Stop()
+		began := time.Now()
 		if err := a.pass(gctx); err != nil {
 			return err
 		}
-		select {
-		case <-settled.C:
-			return nil
-		case <-gctx.Done():
-			return gctx.Err()
-		}
+		return pause(gctx, a.settle-time.Since(began))
 	})
 	err := g.Wait()
 	if cause := ended(ctx); cause != nil {
@@ -81,7 +75,7 @@ func (a awaited) pass(ctx context.Context) error {
 // poll makes attempts at a check until one passes.
 func (a awaited) poll(ctx context.Context, c Check) error {
 	if c.Type == CheckSleep {
-		return sleep(ctx, c.Wait)
+		return pause(ctx, c.Wait)
 	}
 	deadline, cancel := context.WithTimeout(ctx, cmp.Or(c.MaxWait, defaultMaxWait))
 	defer cancel()
