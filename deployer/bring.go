@@ -22,8 +22,10 @@ func (r *rollout) bring(ctx context.Context, t *task) error {
 	if t.Action != Keep {
 		a.settle = r.fleet.settle(t.want.Checks)
 	}
-	if err := a.ready(ctx); err != nil {
-		return err
+	if t.Action != Keep || !a.passes(ctx) { // what is kept, and does well, is asked once and not watched
+		if err := a.ready(ctx); err != nil {
+			return err
+		}
 	}
 	t.ready = true
 	r.say(t, Ready, "ready", time.Since(started))
@@ -34,11 +36,17 @@ func (t *task) awaited() awaited {
 	return awaited{ship: t.ship, id: t.id, checks: t.want.Checks, env: t.want.Env, secrets: t.want.secrets}
 }
 
-// start creates the container if there is none, and starts it.
+// start creates the container if there is none, once what has to pass before
+// has passed, and starts it.
 func (r *rollout) start(ctx context.Context, t *task) error {
 	if t.current != nil && t.current.alive() { // restarting or paused
 		if err := r.fleet.stop(ctx, *t.current); err != nil {
 			return err
+		}
+	}
+	if t.id == "" {
+		if err := r.fleet.lifecycle(ctx, t.ship, "", t.want.Env, t.want.Lifecycle.PreStart); err != nil {
+			return fmt.Errorf("before it starts: %w", err)
 		}
 	}
 	return r.fleet.act(ctx, 0, func(ctx context.Context) (err error) {

@@ -63,6 +63,15 @@ func (a awaited) ready(ctx context.Context) error {
 	return err
 }
 
+// passes tells whether every check passes at the first attempt.
+func (a awaited) passes(ctx context.Context) bool {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, c := range a.checks {
+		g.Go(func() error { return a.probe(ctx, c) })
+	}
+	return g.Wait() == nil
+}
+
 // pass waits until every check has passed once.
 func (a awaited) pass(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
