@@ -3,6 +3,7 @@ package deployer_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,11 +113,20 @@ func (d *ownDock) apply(t *testing.T, f *deployer.Fleet, r release, each func(de
 	})
 }
 
+// live deploys the release. A daemon that was away may still do what it was
+// told before, so that what was planned is planned again.
 func (d *ownDock) live(t *testing.T, r release) {
 	t.Helper()
-	if outcome, err := d.apply(t, d.Fleet, r, nil); err != nil || outcome.Status != batuta.Live {
-		t.Fatalf("apply = %v, %v; want live", outcome, err)
-	}
+	lab.Wait(t, soon, func() error {
+		outcome, err := d.apply(t, d.Fleet, r, nil)
+		if errors.Is(err, batuta.Conflict) {
+			return err
+		}
+		if err != nil || outcome.Status != batuta.Live {
+			t.Fatalf("apply = %v, %v; want live", outcome, err)
+		}
+		return nil
+	})
 }
 
 // running gives the ids of the containers that run, by ship. There must be
