@@ -18,25 +18,28 @@ var errLost = errors.New("the lease is lost")
 // hold takes the environment's lease on every ship that the plan changes. The
 // context that it gives ends when the lease is lost; release lets go of it. A
 // plan with nothing to do needs none.
-//
-// The first ship, by name, is asked before the others: of two who want the same
-// ships, one is told no before it holds any.
 func (r *rollout) hold(ctx context.Context) (_ context.Context, release func(), _ error) {
 	if r.plan.Empty() {
 		return ctx, func() {}, nil
 	}
-	l := &lease{
-		fleet: r.fleet, scope: r.plan.Scope, holder: r.fleet.holder(r.plan),
-		ships: r.plan.touched(), lost: make(chan struct{}),
-	}
-	if err := r.fleet.enter(l.scope, l.holder); err != nil {
+	l := newLease(r.fleet, r.plan.Scope, r.fleet.holder(r.plan.By), r.plan.touched())
+	r.lost = l.lost
+	return l.hold(ctx)
+}
+
+// hold takes the lease and keeps it. The context that it gives ends when the
+// lease is lost; release lets go of it.
+//
+// The first ship, by name, is asked before the others: of two who want the same
+// ships, one is told no before it holds any.
+func (l *lease) hold(ctx context.Context) (_ context.Context, release func(), _ error) {
+	if err := l.fleet.enter(l.scope, l.holder); err != nil {
 		return ctx, nil, err
 	}
 	if err := l.take(ctx); err != nil {
 		l.letGo(ctx)
 		return ctx, nil, err
 	}
-	r.lost = l.lost
 	held, end := context.WithCancelCause(ctx)
 	renewing, enough := context.WithCancel(context.WithoutCancel(ctx))
 	var renewer sync.WaitGroup
@@ -46,7 +49,7 @@ func (r *rollout) hold(ctx context.Context) (_ context.Context, release func(), 
 		renewer.Wait()
 		end(nil)
 		if errors.Is(context.Cause(ctx), ErrSuspended) { // it is resumed by the same holder
-			r.fleet.leave(l.scope)
+			l.fleet.leave(l.scope)
 			return
 		}
 		l.letGo(ctx)
@@ -64,15 +67,15 @@ func (p Plan) touched() []batuta.ShipName {
 	return slices.Compact(out)
 }
 
-// holder is who applies the plan.
-func (f *Fleet) holder(p Plan) string {
-	if p.By == "" {
+// holder is who changes an environment, and with what.
+func (f *Fleet) holder(by string) string {
+	if by == "" {
 		return f.options.Holder
 	}
-	return f.options.Holder + " " + p.By
+	return f.options.Holder + " " + by
 }
 
-// enter and leave keep one fleet from applying two plans to one environment:
+// enter and leave keep one fleet from changing one environment twice at once:
 // to the ships, both have the same holder.
 func (f *Fleet) enter(s Scope, holder string) error {
 	f.applying.Lock()
@@ -96,7 +99,7 @@ func (f *Fleet) leave(s Scope) {
 func heldBy(s Scope, by string) error {
 	return &batuta.Error{
 		Kind: batuta.Conflict, Message: fmt.Sprintf("%s is being changed by %s", s.Environment, by),
-		Hint: "nothing was touched; deploy again when that has ended. A lease whose holder is gone ends by itself",
+		Hint: "nothing was touched; try again when that has ended. A lease whose holder is gone ends by itself",
 	}
 }
 
@@ -107,6 +110,10 @@ type lease struct {
 	holder string
 	ships  []batuta.ShipName
 	lost   chan struct{} // closed when it is
+}
+
+func newLease(f *Fleet, s Scope, holder string, ships []batuta.ShipName) *lease {
+	return &lease{fleet: f, scope: s, holder: holder, ships: ships, lost: make(chan struct{})}
 }
 
 // take takes or renews the lease on all ships.

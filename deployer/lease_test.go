@@ -87,7 +87,7 @@ func TestALeaseThatIsLostStopsEverything(t *testing.T) {
 		var stolen atomic.Bool
 		h.ships["ship-a"].After = func(c shiptest.Call) error {
 			if c.Method == "Start" && !stolen.Swap(true) { // the lease is taken as if it had run out
-				_ = h.ships["ship-a"].Unlock(context.WithoutCancel(t.Context()), qa, h.holder(t))
+				_ = h.ships["ship-a"].Unlock(context.WithoutCancel(t.Context()), qa, h.holderOn(t, "ship-a"))
 				_, _ = h.ships["ship-a"].Lock(context.WithoutCancel(t.Context()), qa, "thief", time.Hour)
 			}
 			return nil
@@ -102,16 +102,6 @@ func TestALeaseThatIsLostStopsEverything(t *testing.T) {
 			}
 		}
 	})
-}
-
-// holder is who holds the lease now.
-func (h *harbour) holder(t *testing.T) string {
-	t.Helper()
-	by, err := h.ships["ship-a"].Lock(context.WithoutCancel(t.Context()), qa, "who", time.Second)
-	if err != nil || by == "" {
-		t.Fatalf("nobody holds the lease: %q, %v", by, err)
-	}
-	return by
 }
 
 func TestNothingToDoTakesNoLeaseAndAsksNoFacts(t *testing.T) {

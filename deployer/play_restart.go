@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -182,7 +183,7 @@ func (s *scene) step(ctx context.Context, parts []*part) {
 	if !s.over(ctx) && s.order.StopStartDelay > 0 {
 		_ = pause(ctx, s.order.StopStartDelay) // as above
 	}
-	if s.over(ctx) {
+	if s.over(ctx) && !errors.Is(context.Cause(ctx), errLost) { // else another has its say now
 		s.resume(ctx, parts)
 		return
 	}

@@ -21,11 +21,21 @@ var errAborted = errors.New("aborted: something before it went wrong")
 // begun; what was begun is brought to its end. A ship that does not answer is
 // the trouble of its own instances and of what depends on them alone.
 //
+// A play that changes anything holds the environment's lease on its ships, as
+// Apply does: while another has it, nothing is begun, and the error is a
+// Conflict that names the holder.
+//
 // Tell, which may be nil, is called for each cue, never at the same time; each
 // instance has one final cue. The error joins those of the final cues, without
 // those that were aborted; it names instance and ship.
 func (f *Fleet) Play(ctx context.Context, p Play, tell func(Cue)) error {
 	s := newScene(f, p, tell)
+	ctx, release, err := s.hold(ctx)
+	if err != nil {
+		s.refuse()
+		return err
+	}
+	defer release()
 	var heard sync.WaitGroup
 	heard.Go(func() { s.warn(ctx) })
 	switch p.order.Verb {

@@ -150,6 +150,9 @@ func (s *scene) run(ctx context.Context, d *deck, p *part, id string) (string, e
 	if err == nil {
 		return fmt.Sprintf("started %.12s in %s", shortID(id), time.Since(began).Round(time.Millisecond)), nil
 	}
+	if errors.Is(err, errLost) {
+		return "", err // another has its say now
+	}
 	s.say(p, "stopping what did not become ready…")
 	c := Container{ID: id, Ship: p.Ship, Instance: p.Name, Spec: p.Spec}
 	if down := s.fleet.halt(context.WithoutCancel(ctx), c); down != nil {

@@ -192,8 +192,18 @@ func (l *local) dial() error {
 		ships[s.Name], addresses[s.Name] = ship, address
 		l.ships = append(l.ships, deployer.ShipInfo{Name: s.Name, Address: address, Labels: s.Labels})
 	}
-	l.fleet = deployer.New(ships, deployer.Options{Addresses: addresses})
+	l.fleet = deployer.New(ships, deployer.Options{Addresses: addresses, Holder: holder()})
 	return nil
+}
+
+// holder is who is said to hold an environment's lease: this person, and this
+// process, as the person may have two that are not to hold it together.
+func holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "a host without a name"
+	}
+	return fmt.Sprintf("%s@%s (process %d)", whoami(), host, os.Getpid())
 }
 
 // tunnelHost is where a tunnel to a ship ends; empty if there is none, or where
