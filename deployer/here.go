@@ -23,8 +23,9 @@ import (
 )
 
 const (
-	maxBody     = 1 << 20 // of an answer, to be matched
-	commandTail = 200     // bytes of what a command printed that its error keeps
+	maxBody      = 1 << 20 // of an answer, to be matched
+	maxRedirects = 30      // as Python's requests
+	commandTail  = 200     // bytes of what a command printed that its error keeps
 )
 
 // command runs a check's command where Batuta runs. It sees the environment of
@@ -101,8 +102,13 @@ func get(ctx context.Context, c Check) error {
 	}
 	req.Host = c.Host
 	client := http.Client{
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: c.Insecure}, DisableKeepAlives: true}, //nolint:gosec // the document says so
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: c.Insecure}, DisableKeepAlives: true}, //nolint:gosec // the document says so
+		CheckRedirect: func(_ *http.Request, via []*http.Request) error {
+			if !c.Follow || len(via) > maxRedirects {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		},
 	}
 	answer, err := client.Do(req)
 	if err != nil {
@@ -110,7 +116,7 @@ func get(ctx context.Context, c Check) error {
 	}
 	defer answer.Body.Close()
 	switch {
-	case c.Exactly != 0 && answer.StatusCode != c.Exactly, c.Exactly == 0 && (answer.StatusCode < 200 || answer.StatusCode > 399):
+	case !c.Passes(answer.StatusCode):
 		return errors.New(answer.Status)
 	case c.Match == "":
 		return nil

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"batuta"
@@ -20,6 +21,13 @@ import (
 func TestChecksThatRunHere(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/moved":
+			http.Redirect(w, r, "/", http.StatusFound)
+			return
+		case "/busy":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
 		_, _ = w.Write([]byte(r.Method + " " + r.Host + " " + r.Header.Get("X-Key")))
 	}))
 	t.Cleanup(web.Close)
@@ -43,6 +51,10 @@ func TestChecksThatRunHere(t *testing.T) {
 		"tcp":           {deployer.Check{Type: deployer.CheckTCP, Outside: at.Hostname(), Port: port}, ""},
 		"http":          {deployer.Check{Type: deployer.CheckHTTP, Outside: at.Hostname(), Port: port, Host: "portal.example.edu", Headers: map[string]string{"X-Key": "k"}, Match: "GET portal.example.edu k", Exactly: 200}, ""},
 		"http, status":  {deployer.Check{Type: deployer.CheckHTTP, Outside: at.Hostname(), Port: port, Exactly: 201}, "200 OK"},
+		"http, moved":   {deployer.Check{Type: deployer.CheckHTTP, Outside: at.Hostname(), Port: port, Path: "/moved", Exactly: 200}, "302 Found"},
+		"http, follow":  {deployer.Check{Type: deployer.CheckHTTP, Outside: at.Hostname(), Port: port, Path: "/moved", Exactly: 200, Follow: true}, ""},
+		"http, any":     {deployer.Check{Type: deployer.CheckHTTP, Outside: at.Hostname(), Port: port, Path: "/busy", Any: true, Match: "GET"}, ""},
+		"http, busy":    {deployer.Check{Type: deployer.CheckHTTP, Outside: at.Hostname(), Port: port, Path: "/busy", Match: "GET"}, "503"},
 		"http, body":    {deployer.Check{Type: deployer.CheckHTTP, Outside: at.Hostname(), Port: port, Match: "nothing"}, "does not match nothing"},
 	} {
 		t.Run(name, func(t *testing.T) { //nolint:paralleltest // what one of them writes is read below
@@ -63,4 +75,23 @@ func TestChecksThatRunHere(t *testing.T) {
 	if text, err := os.ReadFile(out); err != nil || string(text) != `{"FOO":"bar"}` {
 		t.Errorf("stdin: %v: %s", err, text)
 	}
+}
+
+// TestACheckThatCannotBeMadeIsNotWaitedFor: it would be no better in an hour.
+func TestACheckThatCannotBeMadeIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, "web: web-1@a")
+		s.change("web-1", func(i *deployer.Instance) {
+			i.Checks = []deployer.Check{{Type: deployer.CheckHealth, MaxWait: time.Hour, Timeout: time.Second, Interval: time.Second}}
+		})
+		began := time.Now()
+		_, err := s.play(t, deployer.Order{Verb: deployer.PlayStart})
+		if err == nil || !strings.Contains(err.Error(), "no health check of Docker's") {
+			t.Errorf("%v", err)
+		}
+		if took := time.Since(began); took > 10*time.Second || len(s.running()) > 0 {
+			t.Errorf("after %s; running: %v", took, s.running())
+		}
+	})
 }

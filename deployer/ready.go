@@ -98,6 +98,8 @@ func (a awaited) poll(ctx context.Context, c Check) error {
 		switch {
 		case err == nil:
 			return nil
+		case errors.Is(err, batuta.Invalid): // the next attempt would be no better
+			return fmt.Errorf("%s: %w", c, err)
 		case attempt == c.Attempts && deadline.Err() == nil:
 			return a.unhealthy(fmt.Sprintf("%s: %v at %d attempts", c, err, attempt))
 		}

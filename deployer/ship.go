@@ -93,6 +93,8 @@ type Check struct {
 	Headers  map[string]string `json:"headers,omitempty"`  // of CheckHTTP
 	Insecure bool              `json:"insecure,omitempty"` // of https: whatever the certificate
 	Exactly  int               `json:"exactly,omitempty"`  // of CheckHTTP: the only status that passes; 0: 200 to 399
+	Any      bool              `json:"any,omitempty"`      // of CheckHTTP: every status passes, if the page matches
+	Follow   bool              `json:"follow,omitempty"`   // of CheckHTTP: redirects are followed, and the last answer counts
 	Outside  string            `json:"outside,omitempty"`  // of CheckHTTP and CheckTCP: the host to ask from where Batuta runs, instead of the container
 	Wait     time.Duration     `json:"wait,omitempty"`     // of CheckSleep
 	Stdin    bool              `json:"stdin,omitempty"`    // of CheckLocal: the container's environment comes as JSON on its stdin
@@ -109,6 +111,17 @@ func (c Check) String() string {
 		return "exec " + strings.Join(c.Command, " ")
 	}
 	return fmt.Sprintf("%s :%d%s", c.Type, c.Port, c.Path)
+}
+
+// Passes tells whether an answer's status is one that the check wants.
+func (c Check) Passes(status int) bool {
+	switch {
+	case c.Any:
+		return true
+	case c.Exactly != 0:
+		return status == c.Exactly
+	}
+	return status >= 200 && status <= 399
 }
 
 // Scope is whose containers are meant: one environment of one app.

@@ -17,7 +17,6 @@ import (
 	"batuta/deployer/docker"
 	"batuta/deployer/maestro"
 	"batuta/internal/config"
-	"batuta/internal/registry"
 	"batuta/pipeline"
 )
 
@@ -177,7 +176,7 @@ func scopeOf(file string) (deployer.Scope, error) {
 
 func (l *local) dial() error {
 	ships, addresses := map[batuta.ShipName]deployer.Ship{}, map[batuta.ShipName]string{}
-	var options docker.Options
+	options := docker.Options{Auth: l.login}
 	if binary, err := staticSelf(); err == nil {
 		options.Runtime = runtimeImage{binary}
 	}
@@ -252,20 +251,27 @@ func (l *local) resolve(ctx context.Context, have []deployer.Container) (deploye
 	}
 	in.Unpinned, in.Current = true, have
 	for name, reference := range l.images {
-		if in.Images[batuta.ImageName(name)], err = (registry.Pinner{}).Pin(ctx, reference); err != nil {
+		if in.Images[batuta.ImageName(name)], err = l.pinner([]string{reference}).Pin(ctx, reference); err != nil {
 			return deployer.Spec{}, fmt.Errorf("--image %s: %w", name, err)
 		}
 	}
-	spec, err := l.doc.Resolve(in)
-	l.warn(spec)
-	return spec, err
+	return l.resolved(in)
 }
 
-// warn shows once what the document is better changed in.
-func (l *local) warn(spec deployer.Spec) {
+// resolved resolves the document, and shows once what it is better changed in,
+// or refuses it for that.
+func (l *local) resolved(in deployer.Input) (deployer.Spec, error) {
+	spec, err := l.doc.Resolve(in)
+	if err == nil && l.p.flags.strict {
+		err = spec.Warnings.Err()
+	}
+	if err != nil {
+		return deployer.Spec{}, err
+	}
 	for _, w := range spec.Warnings {
 		fmt.Fprintln(l.p.stderr, "warning:", w)
 	}
+	return spec, nil
 }
 
 // secret is what ${secret:db_password} means without a server: the variable

@@ -8,7 +8,6 @@ import (
 
 	"batuta"
 	"batuta/deployer"
-	"batuta/internal/registry"
 )
 
 // plan compares what the document declares, with these images for what it
@@ -19,14 +18,16 @@ func (l *local) plan(ctx context.Context, images map[string]string) (deployer.Pl
 		return deployer.Plan{}, err
 	}
 	for name, reference := range images {
-		image, err := (registry.Pinner{}).Pin(ctx, reference)
+		image, err := l.pinner([]string{reference}).Pin(ctx, reference)
 		if err != nil {
 			return deployer.Plan{}, fmt.Errorf("--image %s: %w", name, err)
 		}
 		in.Images[batuta.ImageName(name)] = image
 	}
-	for _, reference := range l.doc.References() {
-		image, err := (registry.Pinner{}).Pin(ctx, reference)
+	references := l.doc.References()
+	pinner := l.pinner(references)
+	for _, reference := range references {
+		image, err := pinner.Pin(ctx, reference)
 		if err != nil {
 			return deployer.Plan{}, err
 		}
@@ -34,8 +35,7 @@ func (l *local) plan(ctx context.Context, images map[string]string) (deployer.Pl
 	}
 	have := l.fleet.Observe(ctx, l.scope)
 	in.Current = have.Containers
-	want, err := l.doc.Resolve(in)
-	l.warn(want)
+	want, err := l.resolved(in)
 	if err != nil {
 		return deployer.Plan{}, err
 	}

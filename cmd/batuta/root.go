@@ -81,7 +81,7 @@ func unknown(cmd *cobra.Command, args []string) error {
 // fileFlag adds -f. It is no flag of all commands, as logs has another one.
 func (p *program) fileFlag(flags *pflag.FlagSet) {
 	flags.StringVarP(&p.flags.file, "file", "f", "", "an environment document, ours or MaestroNG's, to act on without a server; - is stdin")
-	flags.BoolVar(&p.flags.strict, "strict", false, "with -f: what a MaestroNG document is warned of is an error")
+	flags.BoolVar(&p.flags.strict, "strict", false, "with -f: what a document is warned of is an error")
 }
 
 // arguments wants between least and most of them.

@@ -172,20 +172,6 @@ func whoami() string {
 	return "somebody"
 }
 
-// source is how a MaestroNG document says its images are had.
-func (l *local) source(reference string) deployer.Source {
-	d, ok := l.doc.(*maestro.Document)
-	if !ok {
-		return deployer.Source{}
-	}
-	for _, r := range d.Registries() {
-		if r.Serves(reference) {
-			return deployer.Source{Login: r.Login, Attempts: r.Attempts, Again: func(err error) bool { return answered(err, r.When) }}
-		}
-	}
-	return deployer.Source{}
-}
-
 // answered tells whether a registry's error is one of these status codes. The
 // Engine tells the code in its text, or what it means.
 func answered(err error, codes []int) bool {

@@ -3,7 +3,6 @@ package docker
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -48,12 +47,12 @@ func get(ctx context.Context, dial dialer, host string, c deployer.Check) error 
 	if err != nil {
 		return err
 	}
-	resp, err := plainClient(ctx, dial, c).Do(req)
+	resp, err := (&visitor{check: c, home: req.URL.Host, dial: dial}).client(ctx).Do(req)
 	if err != nil {
 		return reason(err)
 	}
 	defer resp.Body.Close()
-	if !passes(c, resp.StatusCode) {
+	if !c.Passes(resp.StatusCode) {
 		return errors.New(resp.Status)
 	}
 	if c.Match == "" {
@@ -67,15 +66,6 @@ func get(ctx context.Context, dial dialer, host string, c deployer.Check) error 
 		return fmt.Errorf("%s, but the page does not match %s", resp.Status, c.Match)
 	}
 	return nil
-}
-
-// passes tells whether a status is the one that is wanted, or any of 2xx and
-// 3xx if none is.
-func passes(c deployer.Check, status int) bool {
-	if c.Exactly != 0 {
-		return status == c.Exactly
-	}
-	return status >= 200 && status <= 399
 }
 
 // request is what a check asks. The check's own Host counts more than one
@@ -92,25 +82,6 @@ func request(ctx context.Context, host string, c deployer.Check) (*http.Request,
 	}
 	req.Host = cmp.Or(c.Host, req.Header.Get("Host"), req.Host)
 	return req, nil
-}
-
-// plainClient follows no redirect and keeps no connection. It connects for as
-// long as ctx lasts: the transport's own would let a connection be made after
-// nobody wants it. By TLS the container has to prove that it is the check's
-// host.
-func plainClient(ctx context.Context, dial dialer, c deployer.Check) *http.Client {
-	connect := func(_ context.Context, network, address string) (net.Conn, error) { return dial(ctx, network, address) }
-	name := c.Host
-	if host, _, err := net.SplitHostPort(name); err == nil {
-		name = host
-	}
-	return &http.Client{
-		Transport: &http.Transport{
-			DialContext: connect, DisableKeepAlives: true,
-			TLSClientConfig: &tls.Config{ServerName: name, InsecureSkipVerify: c.Insecure}, //nolint:gosec // if the check says so
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }
 
 // reason leaves out of an error what the check itself says.

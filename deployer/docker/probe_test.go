@@ -182,3 +182,53 @@ func TestProbeContainerIsOnlyForWhatIsElsewhere(t *testing.T) {
 		t.Errorf("over TCP, without a runtime image: %v", err)
 	}
 }
+
+// sendsOn redirects to itself by two names, and to what is not there, and has
+// a page that is found behind a 503.
+const sendsOn = `mkdir -p /www/cgi-bin /www/dir; echo arrived >/www/dir/index.html; cd /www/cgi-bin
+say() { printf '#!/bin/sh\nprintf "Status: %s\\r\\n%s\\r\\n\\r\\n%s"\n' "$2" "$3" "$4" >$1; chmod +x $1; }
+say named "302 Found" "Location: http://portal.example.edu:81/dir/"
+say away "302 Found" "Location: http://127.0.0.1:9/"
+say round "302 Found" "Location: /cgi-bin/round"
+say busy "503 Busy" "X-A: b" "busy, and alive"
+exec httpd -f -p 8080 -h /www`
+
+func TestCheckFollowsRedirectsIfToldTo(t *testing.T) {
+	t.Parallel()
+	onBothWays(t, func(t *testing.T, b *bench) {
+		id := b.run(t, b.instance(sendsOn))
+		b.passes(t, id, page("/dir/"))
+		for path, want := range map[string]string{ // empty: it passes
+			"/dir": "", "/cgi-bin/named": "", "/cgi-bin/away": "connection refused", "/cgi-bin/round": "sent on 30 times", "/cgi-bin/busy": "503",
+		} {
+			c := page(path)
+			c.Host, c.Exactly, c.Follow, c.Timeout = "portal.example.edu:81", 200, true, patient
+			if err := b.Probe(t.Context(), id, c); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v; want %q", path, err, want)
+			}
+			c.Follow = false
+			if err := b.Probe(t.Context(), id, c); err == nil {
+				t.Errorf("%s passes with 200 where it is not followed", path)
+			}
+		}
+		c := page("/cgi-bin/busy")
+		c.Any, c.Match = true, "and alive"
+		must(t, b.Probe(t.Context(), id, c))
+		c.Match = "and kicking"
+		if err := b.Probe(t.Context(), id, c); err == nil {
+			t.Error("a page that does not match passes")
+		}
+	})
+}
+
+func TestCheckThatCannotBeMadeIsSaidToBeSo(t *testing.T) {
+	t.Parallel()
+	at := lab.Ships(t, 1)[0]
+	b := benchOn(t, at, at.TCP)
+	id := b.run(t, b.instance(serves))
+	blind := dial(t, at.Name, at.TCP, docker.Options{})
+	err := blind.Probe(t.Context(), id, page("/up"))
+	if e, ok := errors.AsType[*batuta.Error](err); !ok || !errors.Is(err, batuta.Invalid) || e.Hint == "" {
+		t.Errorf("without an image of Batuta's own: %v", err)
+	}
+}

@@ -180,7 +180,7 @@ func (r *remote) sweep(ctx context.Context) {
 // image gives the name of the runtime image, which is on the ship after this.
 func (r *remote) image(ctx context.Context) (string, error) {
 	if r.runtime == nil {
-		return "", &batuta.Error{Kind: batuta.Invalid, Message: "there is no runtime image to check the ship's containers from"}
+		return "", &batuta.Error{Kind: batuta.Invalid, Message: "there is no image of Batuta's own to check the ship's containers from", Hint: "use a batuta that is statically linked, as make build makes it"}
 	}
 	name, err := r.runtime.Name(ctx)
 	if err != nil {

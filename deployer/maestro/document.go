@@ -28,8 +28,10 @@ type Options struct {
 // Document is what a MaestroNG file declares. It is immutable.
 type Document struct {
 	file     string
+	strict   bool // what is warned of is a problem
 	problems batuta.Problems
 	warnings batuta.Problems
+	lines    *lines // of its template; nil: it is none
 
 	name       string
 	schema     int
@@ -46,7 +48,7 @@ type Document struct {
 // Validate and Resolve repeat the problems.
 func Read(file string, data []byte, o Options) (*Document, error) {
 	r := &reader{file: file, options: o}
-	d := &Document{file: file, schema: 1}
+	d := &Document{file: file, strict: o.Strict, schema: 1}
 	text, ok := r.render(data)
 	if ok {
 		if top, ok := r.parse(text); ok {
@@ -54,6 +56,7 @@ func Read(file string, data []byte, o Options) (*Document, error) {
 		}
 	}
 	d.problems, d.warnings = r.outcome()
+	d.lines = r.lines
 	return d, d.problems.Err()
 }
 

@@ -157,10 +157,11 @@ func (r *reader) http(c *check, i *instance, v *value) bool {
 	default:
 		r.problem(v.get("scheme"), fmt.Sprintf("no scheme %q", d.Scheme), "write http or https")
 	}
+	d.Follow = true
 	if expression := r.text(v.get("match_regex")); expression == "" {
 		d.Exactly = 200
 	} else {
-		d.Match = "(?s)" + expression
+		d.Any, d.Match = true, "(?s)"+expression
 		if _, err := regexp.Compile(d.Match); err != nil {
 			r.problem(v.get("match_regex"), fmt.Sprintf("not an expression of RE2: %v", err), "Python's look-around and back-references are not there")
 		}

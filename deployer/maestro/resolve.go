@@ -17,7 +17,7 @@ import (
 // OwnShips, that is on a server, the policy holds, and no command of the
 // document runs where Batuta does. The error is batuta.Problems.
 func (d *Document) Resolve(in deployer.Input) (deployer.Spec, error) {
-	r := &resolver{reader: reader{file: d.file}, d: d, in: in, ships: map[string]deployer.ShipInfo{}}
+	r := &resolver{reader: reader{file: d.file, options: Options{Strict: d.strict}, lines: d.lines}, d: d, in: in, ships: map[string]deployer.ShipInfo{}}
 	if err := d.problems.Err(); err != nil {
 		return deployer.Spec{}, err
 	}

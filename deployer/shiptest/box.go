@@ -146,7 +146,7 @@ func (b *box) probe(c deployer.Check) error {
 	if !ok {
 		status = http.StatusNotFound
 	}
-	if c.Exactly != 0 && c.Exactly != status || c.Exactly == 0 && !ok {
+	if !c.Passes(status) {
 		return fmt.Errorf("%d %s", status, http.StatusText(status))
 	}
 	if match, err := regexp.MatchString(c.Match, page); err != nil || !match {

@@ -31,7 +31,11 @@ func (p Pinner) Pin(ctx context.Context, reference string) (batuta.Image, error)
 	if ref, err = name.ParseReference(reference, known.options()...); err != nil {
 		return batuta.Image{}, fmt.Errorf("find image %s: %w", reference, err)
 	}
-	found, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(known.login()))
+	login, err := known.login()
+	if err != nil {
+		return batuta.Image{}, err
+	}
+	found, err := remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(login))
 	if err != nil {
 		return batuta.Image{}, clientError("find image "+reference, err)
 	}

@@ -20,6 +20,7 @@ type Remote struct {
 	User     string
 	Password string // a password or token; empty to ask without any
 	Insecure bool   // plain HTTP will do
+	Own      bool   // without a password, that which docker login has left is used
 }
 
 // Has tells whether the registry has the image's manifest. Its error is
@@ -32,7 +33,9 @@ func (r Remote) Has(ctx context.Context, image batuta.Image) (bool, error) {
 	}
 	login := authn.Anonymous
 	if r.is(ref.Context()) {
-		login = r.login()
+		if login, err = r.login(); err != nil {
+			return false, err
+		}
 	}
 	_, err = remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(login))
 	err = clientError("look for "+image.String(), err)
@@ -49,11 +52,21 @@ func (r Remote) is(repository name.Repository) bool {
 	return err == nil && own.RegistryStr() == repository.RegistryStr()
 }
 
-func (r Remote) login() authn.Authenticator {
-	if r.Password == "" {
-		return authn.Anonymous
+// login is what the registry is asked with. The error is of Docker's own
+// configuration.
+func (r Remote) login() (authn.Authenticator, error) {
+	if r.Password != "" {
+		return &authn.Basic{Username: r.User, Password: r.Password}, nil
 	}
-	return &authn.Basic{Username: r.User, Password: r.Password}
+	at, err := name.NewRegistry(r.Address)
+	if !r.Own || err != nil {
+		return authn.Anonymous, nil //nolint:nilerr // what is no registry has no login
+	}
+	own, err := authn.DefaultKeychain.Resolve(at)
+	if err != nil {
+		return nil, &batuta.Error{Kind: batuta.Invalid, Message: "read your Docker configuration", Err: err}
+	}
+	return own, nil
 }
 
 func (r Remote) options() []name.Option {
