@@ -1,14 +1,15 @@
 package pipeline
 
 import (
-	"context"
+	"fmt"
 	"strings"
 	"time"
 
 	"batuta"
 )
 
-// Notice is something that people should know and did not ask for.
+// Notice is something that happened and that somebody outside may want to
+// know.
 type Notice struct {
 	At          time.Time              `json:"at"`
 	Kind        NoticeKind             `json:"kind"`
@@ -16,6 +17,9 @@ type Notice struct {
 	Environment batuta.EnvironmentName `json:"environment,omitempty"`
 	Ship        batuta.ShipName        `json:"ship,omitempty"`
 	Run         batuta.RunID           `json:"run,omitempty"`
+	RunKind     batuta.RunKind         `json:"run_kind,omitempty"`
+	Revision    batuta.Revision        `json:"revision,omitempty"`  // what the run is about, once it is known
+	Recovered   bool                   `json:"recovered,omitempty"` // it went live, and the run before it failed
 	Text        string                 `json:"text"`
 }
 
@@ -24,24 +28,82 @@ type NoticeKind string
 
 // The kinds of notices.
 const (
-	DriftSeen    NoticeKind = "drift seen"
-	DriftGone    NoticeKind = "drift gone"
-	ShipLost     NoticeKind = "ship lost"
-	ShipBack     NoticeKind = "ship back"
-	RepairFailed NoticeKind = "repair failed"
-	RunFailed    NoticeKind = "run failed"
-	WentLive     NoticeKind = "went live"
+	DriftSeen      NoticeKind = "drift seen"
+	DriftGone      NoticeKind = "drift gone"
+	ShipLost       NoticeKind = "ship lost"
+	ShipBack       NoticeKind = "ship back"
+	RepairFailed   NoticeKind = "repair failed"
+	ApprovalWanted NoticeKind = "approval wanted"
+	RunQueued      NoticeKind = "run queued"
+	RunStarted     NoticeKind = "run started"
+	RunFailed      NoticeKind = "run failed"
+	RunSkipped     NoticeKind = "run skipped"
+	RunCancelled   NoticeKind = "run cancelled"
+	RunSuperseded  NoticeKind = "run superseded"
+	WentLive       NoticeKind = "went live"
 )
 
-// notify tells people; that it cannot is told to the operator.
-func (p *Pipeline) notify(ctx context.Context, n Notice) {
-	if p.Notifier == nil {
-		return
+// Key names the event: a notice that is told twice has the same key, and
+// reaches each addressee once.
+func (n Notice) Key() string {
+	if n.Run != 0 {
+		return fmt.Sprintf("%s: run %d", n.Kind, n.Run)
 	}
-	n.At = time.Now()
-	if err := p.Notifier.Notify(ctx, n); err != nil && ctx.Err() == nil {
-		p.Log.Error("notify", "kind", n.Kind, "err", err)
+	return fmt.Sprintf("%s: %s at %d", n.Kind, n.Lane()+string(n.Environment), n.At.UnixMicro())
+}
+
+// Lane is what an addressee hears of in the order in which it happened.
+func (n Notice) Lane() string {
+	if n.App != "" {
+		return "app " + string(n.App) + " "
 	}
+	return "ship " + string(n.Ship)
+}
+
+// NoticeOfRun is what there is to tell of a run as it stands; none of a run
+// that nobody asked for, of which Reconcile tells when it sees what it brought.
+// Before is how the last run of its kind or environment ended that came before
+// it; empty if there is none.
+func NoticeOfRun(run batuta.Run, before batuta.RunStatus) (Notice, bool) {
+	n := Notice{App: run.App, Environment: run.Environment, Run: run.ID, RunKind: run.Kind, Revision: run.Push.Revision, At: time.Now(), Text: run.Error}
+	switch run.Status {
+	case batuta.RunQueued:
+		n.Kind, n.Text = RunQueued, "waiting for its turn"
+	case batuta.RunRunning:
+		n.Kind, n.Text = RunStarted, "running"
+	case batuta.RunFailed:
+		n.Kind = RunFailed
+	case batuta.RunSkipped:
+		n.Kind = RunSkipped
+	case batuta.RunCancelled:
+		n.Kind = RunCancelled
+	case batuta.RunSuperseded:
+		n.Kind = RunSuperseded
+	case batuta.RunSucceeded:
+		n.Kind, n.Recovered = WentLive, before == batuta.RunFailed
+		n.Text = fmt.Sprintf("release %d is live in %s", run.Release, run.Environment)
+	}
+	return n, n.Kind != "" && run.By != byDrift && run.By != byMoves
+}
+
+// NoticeOfDrift is that an environment differs from what its live release
+// wants or, without any difference, that it does not any more.
+func NoticeOfDrift(d Drift) Notice {
+	n := Notice{Kind: DriftSeen, App: d.App, Environment: d.Environment, At: time.Now(), Text: lines(d.Drift)}
+	if len(d.Drift) == 0 {
+		n.Kind, n.Text = DriftGone, "it is again as its live release wants it"
+	}
+	return n
+}
+
+// NoticeOfShip is that a ship has not answered since an instant, and why, or,
+// if that is zero, that it answers again.
+func NoticeOfShip(ship batuta.ShipName, silent time.Time, why string) Notice {
+	n := Notice{Kind: ShipLost, Ship: ship, At: time.Now(), Text: "it does not answer: " + why}
+	if silent.IsZero() {
+		n.Kind, n.Text = ShipBack, "it answers again"
+	}
+	return n
 }
 
 // lines is a list on one line.

@@ -90,13 +90,17 @@ type Pipeline struct {
 
 	history *recorder
 	seaway  chan struct{} // closed and replaced whenever a ship was lost, is back or was marked
+	mail    chan struct{} // holds one when the outbox may have something new
 }
 
-// New makes a pipeline; Work sets it going.
+// New makes a pipeline; Work sets it going, and Post tells the world of it.
 func New(c Config) *Pipeline {
 	c.Pulse, c.KeepEvents = cmp.Or(c.Pulse, 5*time.Second), cmp.Or(c.KeepEvents, 10_000)
+	if c.Notifier != nil {
+		c.Store.Subscribe(c.Notifier.Addressees)
+	}
 	return &Pipeline{
-		Config: c, cancels: map[batuta.RunID]context.CancelCauseFunc{}, changed: make(chan struct{}),
+		Config: c, mail: make(chan struct{}, 1), cancels: map[batuta.RunID]context.CancelCauseFunc{}, changed: make(chan struct{}),
 		places: make(chan struct{}, max(c.AtOnce, 1)), history: newRecorder(), seaway: make(chan struct{}),
 	}
 }

@@ -138,6 +138,32 @@ type (
 		History(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName, f EventFilter) ([]Event, error)
 	}
 
+	// Outbox keeps what is still to be told to the world. What the other
+	// writes of the store bring about that somebody wants to know, such as
+	// how a run ended, is left in it in the transaction of that write.
+	Outbox interface {
+		// Subscribe sets who is to be told of a notice. It is called once,
+		// before the first write.
+		Subscribe(to func(Notice) []string)
+		// Tell leaves a letter for each who is to be told, at most one for
+		// each key of a notice.
+		Tell(ctx context.Context, n Notice) error
+	}
+
+	// Letters hands out what the outbox has.
+	Letters interface {
+		// ClaimLetter gives the oldest letter that is due, or NotFound. It is
+		// for none of those who are busy, and none that came before it is
+		// still to be told to the same addressee in the same lane. Letters
+		// that an earlier server was about to deliver are due at once.
+		ClaimLetter(ctx context.Context, busy []string) (Letter, error)
+		// PostponeLetter saves when to try again, and why it was not taken.
+		PostponeLetter(ctx context.Context, l Letter, until time.Time, why string) error
+		// EndLetter saves that it was taken or, with a reason, that it is
+		// given up, with a line in the audit trail.
+		EndLetter(ctx context.Context, l Letter, why string) error
+	}
+
 	// Store is all of it.
 	Store interface {
 		Inbox
@@ -148,6 +174,8 @@ type (
 		Watch
 		Sightings
 		Chronicle
+		Outbox
+		Letters
 		Run(ctx context.Context, id batuta.RunID) (batuta.Run, error) // with its steps, in the order they began
 	}
 )
@@ -200,9 +228,15 @@ type (
 		Watch(ctx context.Context, since time.Time, each func(deployer.Occurrence)) error
 	}
 
-	// Notifier tells people what they should know and did not ask for.
+	// Notifier brings notices to people and programs outside.
 	Notifier interface {
-		Notify(ctx context.Context, n Notice) error
+		// Addressees names who is to be told of a notice. The names go into
+		// the database and the audit trail: they are no secrets.
+		Addressees(n Notice) []string
+		// Deliver makes one attempt. An error of the kind Unavailable is worth
+		// another, not before the RetryAfter that it may have as a method; any
+		// other is final.
+		Deliver(ctx context.Context, l Letter) error
 	}
 
 	// Logs keeps what steps print.

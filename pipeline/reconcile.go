@@ -113,16 +113,13 @@ func (p *Pipeline) sight(ctx context.Context, s deployer.Scope, v view) error {
 	return p.Store.SaveSightings(ctx, s.App, s.Environment, seen)
 }
 
-// saveDrift saves how the environment differs, and tells it if that is news.
+// saveDrift saves how the environment differs, which tells it if that is news.
 func (p *Pipeline) saveDrift(ctx context.Context, d Drift) error {
 	news, err := p.Store.SaveDrift(ctx, d)
 	if err != nil || !news {
 		return err
 	}
-	n := Notice{Kind: DriftSeen, App: d.App, Environment: d.Environment, Text: lines(d.Drift)}
-	if len(d.Drift) == 0 {
-		n.Kind, n.Text = DriftGone, "it is again as its live release wants it"
-	}
-	p.notify(ctx, n)
+	p.logNotice(NoticeOfDrift(d))
+	p.pokePost()
 	return nil
 }

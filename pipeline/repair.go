@@ -56,6 +56,6 @@ func (p *Pipeline) verdictOf(ctx context.Context, now, was Drift) (Drift, error)
 		now.Why = "the run succeeded, and it is as before"
 	}
 	now.Next = run.Ended.Add(min(p.Every<<min(now.Tries-1, 20), mostBackoff))
-	p.notify(ctx, Notice{Kind: RepairFailed, App: now.App, Environment: now.Environment, Run: run.ID, Text: now.Why})
+	p.tell(ctx, Notice{Kind: RepairFailed, At: time.Now(), App: now.App, Environment: now.Environment, Run: run.ID, Text: now.Why})
 	return now, nil
 }

@@ -72,17 +72,10 @@ func (w *watched) feel(ctx context.Context) {
 	}
 	w.silent = silent
 	if news {
-		w.tell(ctx, why)
+		w.logNotice(NoticeOfShip(w.name, silent, why))
+		w.pokePost()
 		w.lookAround()
 	}
-}
-
-func (w *watched) tell(ctx context.Context, why string) {
-	n := Notice{Kind: ShipLost, Ship: w.name, Text: "it does not answer: " + why}
-	if w.silent.IsZero() {
-		n.Kind, n.Text = ShipBack, "it answers again"
-	}
-	w.notify(ctx, n)
 }
 
 // listen keeps what the ship tells of its containers, from where it was heard

@@ -91,6 +91,7 @@ func (p *Pipeline) rest(ctx context.Context, woken <-chan struct{}, err error) {
 // work brings one run to its end, or leaves it running for the next server if
 // this one stops. It tells whether the run still has its place.
 func (p *Pipeline) work(ctx context.Context, run batuta.Run, lease Lease) (placed bool) {
+	p.pokePost() // that it runs
 	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	p.mu.Lock()
@@ -116,26 +117,8 @@ func (p *Pipeline) work(ctx context.Context, run batuta.Run, lease Lease) (place
 		p.Log.Error("remove the run's tree", "run", run.ID, "err", err)
 	}
 	p.Log.Info("run ended", "run", run.ID, "app", run.App, "kind", run.Kind, "status", status, "why", why)
-	p.announce(ctx, j.run, status, why)
+	p.pokePost()
 	return j.placed
-}
-
-// announce tells people how a run ended that deployed or should have. Of the
-// runs that nobody asked for Reconcile tells, when it sees what they brought.
-func (p *Pipeline) announce(ctx context.Context, run batuta.Run, status batuta.RunStatus, why string) {
-	if run.By == byDrift || run.By == byMoves {
-		return
-	}
-	n := Notice{App: run.App, Environment: run.Environment, Run: run.ID}
-	switch status {
-	case batuta.RunFailed:
-		n.Kind, n.Text = RunFailed, why
-	case batuta.RunSucceeded:
-		n.Kind, n.Text = WentLive, fmt.Sprintf("release %d is live in %s", run.Release, run.Environment)
-	default:
-		return
-	}
-	p.notify(ctx, n)
 }
 
 // end saves how a run ended, however long the store needs to take it: a run

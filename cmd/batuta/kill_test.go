@@ -101,6 +101,10 @@ func (d deadly) EndDeployment(ctx context.Context, l pipeline.Lease, id batuta.D
 	return d.around("ended deployment", func() error { return d.Store.EndDeployment(ctx, l, id, status, why) })
 }
 
+func (d deadly) EndLetter(ctx context.Context, l pipeline.Letter, why string) error {
+	return d.around("letter ended", func() error { return d.Store.EndLetter(ctx, l, why) })
+}
+
 // deathbeds is every point of a run at which its server is killed: before a
 // write, when an effect is not yet known, and after it. "deploy" stands for
 // the step that deploys to the environment.

@@ -146,10 +146,8 @@ func TestALostShipIsToldAtOnce(t *testing.T) {
 	if len(lost) != 1 || len(back) != 1 || lost[0].Object != "b" || lost[0].Detail != "no route to host" {
 		t.Errorf("the trail has %+v and %+v", lost, back)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.notices) != 2 || w.notices[0].Kind != pipeline.ShipLost || w.notices[1].Kind != pipeline.ShipBack || w.notices[1].Ship != "b" {
-		t.Errorf("people are told %+v", w.notices)
+	if told := w.toldOf(t, 2); len(told) != 2 || told[0].Kind != pipeline.ShipLost || told[1].Kind != pipeline.ShipBack || told[1].Ship != "b" {
+		t.Errorf("people are told %+v", told)
 	}
 }
 

@@ -55,6 +55,7 @@ type world struct {
 	onFetch func(context.Context) error
 	onBuild func(context.Context, builder.Request) error
 	notices []pipeline.Notice
+	onTell  func()
 	down    map[batuta.ShipName]bool // ships that do not answer
 	sick    bool                     // what is started exits
 }
@@ -146,11 +147,22 @@ func pinned(reference string) batuta.Image {
 	return batuta.Image{Repository: repository, Digest: batuta.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(reference))))}
 }
 
-// Notify takes note.
-func (w *world) Notify(_ context.Context, n pipeline.Notice) error {
+// Addressees wants to know what people are told.
+func (w *world) Addressees(n pipeline.Notice) []string {
+	if len(topicsOf(n)) == 0 {
+		return nil
+	}
+	return []string{"people"}
+}
+
+// Deliver takes note.
+func (w *world) Deliver(_ context.Context, l pipeline.Letter) error {
+	if w.onTell != nil {
+		w.onTell()
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.notices = append(w.notices, n)
+	w.notices = append(w.notices, l.Notice)
 	return nil
 }
 
@@ -213,13 +225,14 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 	return &works{p, db, logs, w}
 }
 
-// work lets the pipeline work until the returned function is called, which
-// waits for it.
+// work lets the pipeline work, and tell of it, until the returned function is
+// called, which waits for it.
 func (s *works) work(t *testing.T) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { defer close(done); s.Work(ctx) }()
-	stop = sync.OnceFunc(func() { cancel(); <-done; _ = s.store.Close() })
+	var working sync.WaitGroup
+	working.Go(func() { s.Work(ctx) })
+	working.Go(func() { s.Post(ctx) })
+	stop = sync.OnceFunc(func() { cancel(); working.Wait(); _ = s.store.Close() })
 	t.Cleanup(stop)
 	return stop
 }

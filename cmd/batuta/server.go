@@ -23,7 +23,6 @@ import (
 	"batuta/internal/api"
 	"batuta/internal/config"
 	"batuta/internal/gitremote"
-	"batuta/internal/notify"
 	"batuta/internal/registry"
 	"batuta/internal/store"
 	"batuta/pipeline"
@@ -43,7 +42,7 @@ type server struct {
 	ships    map[batuta.ShipName]*docker.Ship
 	fleet    *deployer.Fleet
 	logs     *pipeline.FileLogs
-	told     *notify.Notifier
+	notifier *notifier
 	pipeline *pipeline.Pipeline
 	handler  http.Handler
 	refusals refusals
@@ -166,14 +165,14 @@ func (s *server) openPipeline(_ context.Context, p parts) (err error) {
 	if s.logs, err = pipeline.NewFileLogs(s.dir("logs")); err != nil {
 		return err
 	}
-	s.told = notify.New(webhooksOf(s.config), s.log)
+	s.notifier = newNotifier(s.config)
 	kept := pipeline.Store(s.store)
 	if p.wrap != nil {
 		kept = p.wrap(kept)
 	}
 	s.pipeline = pipeline.New(pipeline.Config{
 		Apps: s.apps(), Store: kept, Source: s.fetcher(), Commits: s.fetcher(), Builder: s.builder, Pinner: pinner{s}, Fleet: s.fleet,
-		Ships: s.harbour(), Notifier: notifier{s}, Every: s.config.Reconcile.Every, KeepEvents: s.config.History.Events,
+		Ships: s.harbour(), Notifier: s.notifier, Every: s.config.Reconcile.Every, KeepEvents: s.config.History.Events,
 		Logs: s.logs, Log: s.log, Dir: s.dir("runs"), Key: s.key,
 		AtOnce: s.config.Runs.AtOnce, Retries: s.config.Runs.Retries, Backoff: time.Second,
 	})
@@ -212,7 +211,7 @@ func (s *server) Run(ctx context.Context, listener net.Listener) error {
 	})
 	group.Go(func() error { s.pipeline.Watch(working); return nil })
 	group.Go(func() error { s.pipeline.Reconcile(working); return nil })
-	group.Go(func() error { s.told.Run(working); return nil })
+	group.Go(func() error { s.pipeline.Post(working); return nil })
 	group.Go(func() error {
 		<-working.Done()
 		close(s.stopping)

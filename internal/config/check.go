@@ -38,7 +38,7 @@ func (k check) all() {
 		k.app(name, k.c.Apps[name])
 	}
 	k.people()
-	k.webhooks()
+	k.listeners()
 }
 
 func (k check) server() {
@@ -175,9 +175,7 @@ func (k check) people() {
 			k.missing(at, "may", "read, push, deploy or admin")
 		}
 		for i, app := range p.Apps {
-			if _, ok := k.c.Apps[app]; !ok {
-				k.d.Problem(at.At("apps", strconv.Itoa(i)), fmt.Sprintf("no app %q", app), document.Suggest(string(app), words(slices.Sorted(maps.Keys(k.c.Apps)))))
-			}
+			k.knownApp(at.At("apps", strconv.Itoa(i)), app)
 		}
 		token := p.Token.Reveal()
 		switch other, again := owner[token]; {

@@ -37,7 +37,7 @@ type Config struct {
 	Reconcile Reconcile                `yaml:"reconcile"`
 	History   History                  `yaml:"history"`
 	Keep      Keep                     `yaml:"keep"`
-	Notify    []Webhook                `yaml:"notify"`
+	Notify    []Listener               `yaml:"notify"`
 }
 
 // Reconcile is how often the environments are compared with their releases.

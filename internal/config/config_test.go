@@ -128,7 +128,7 @@ func TestLoadReadsTheWholeFile(t *testing.T) {
 		"anonymous":     {c.Dashboard.Anonymous, true},
 		"reconcile":     {c.Reconcile.Every, 30 * time.Second},
 		"history":       {c.History.Events, 500},
-		"notify":        {c.Notify[0].URL + " " + c.Notify[0].Secret.Reveal(), "https://chat.example.edu/in a-secret-between-us"},
+		"notify":        {c.Notify[0].URL.Reveal() + " " + c.Notify[0].Secret.Reveal(), "https://chat.example.edu/in a-secret-between-us"},
 		"notify on":     {c.Notify[0].On[1], config.OnLost},
 		"keep":          {c.Keep.Releases, 3},
 		"keep of blog":  {c.Apps["blog"].Keep.Releases, 9},

@@ -2,18 +2,21 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
 
+	"batuta"
 	"batuta/internal/document"
 )
 
-// Webhook is somebody else's program that is told what people should know.
-type Webhook struct {
-	URL    string  `yaml:"url"`    // http or https
-	Secret Secret  `yaml:"secret"` // signs what is told; at least MinTokenLength bytes; none: it is not signed
-	On     []Topic `yaml:"on"`     // empty: all
+// Listener is somebody who is told what people should know.
+type Listener struct {
+	URL    Secret           `yaml:"url"`    // http or https: a webhook of one's own
+	Secret Secret           `yaml:"secret"` // signs what a webhook is told; at least MinTokenLength bytes; none: it is not signed
+	On     []Topic          `yaml:"on"`     // empty: all
+	Apps   []batuta.AppName `yaml:"apps"`   // empty: all, and the ships
 }
 
 // Topic is what something to know is about.
@@ -21,15 +24,18 @@ type Topic string
 
 // The topics.
 const (
-	OnDrift  Topic = "drift"  // an environment is not as its live release wants it, or is again
-	OnLost   Topic = "lost"   // a ship does not answer, or does again
-	OnFailed Topic = "failed" // a run failed
-	OnLive   Topic = "live"   // a release is live
+	OnDrift     Topic = "drift"     // an environment is not as its live release wants it, or is again
+	OnLost      Topic = "lost"      // a ship does not answer, or does again
+	OnFailed    Topic = "failed"    // a run failed
+	OnRecovery  Topic = "recovery"  // a run succeeded, and the one before it had failed
+	OnApproval  Topic = "approval"  // something waits for a person to say yes
+	OnPromotion Topic = "promotion" // a promotion is live
+	OnLive      Topic = "live"      // a release is live
 )
 
-var topics = []string{string(OnDrift), string(OnLost), string(OnFailed), string(OnLive)}
+var topics = words([]Topic{OnDrift, OnLost, OnFailed, OnRecovery, OnApproval, OnPromotion, OnLive})
 
-// UnmarshalDocument takes one of the four words.
+// UnmarshalDocument takes one of the words.
 func (t *Topic) UnmarshalDocument(n document.Node) error {
 	text, _ := n.Scalar()
 	if !slices.Contains(topics, text) {
@@ -39,12 +45,24 @@ func (t *Topic) UnmarshalDocument(n document.Node) error {
 	return nil
 }
 
-func (k check) webhooks() {
-	for i, w := range k.c.Notify {
+func (k check) listeners() {
+	for i, l := range k.c.Notify {
 		at := document.Path{"notify", strconv.Itoa(i)}
-		if u, err := url.Parse(w.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		if l.URL.unresolved() {
+			continue // which was reported
+		}
+		if u, err := url.Parse(l.URL.Reveal()); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 			k.d.Problem(at.At("url"), "this is not the URL of a webhook", "write https://host/path")
 		}
-		k.strong(at.At("secret"), w.Secret)
+		k.strong(at.At("secret"), l.Secret)
+		for n, app := range l.Apps {
+			k.knownApp(at.At("apps", strconv.Itoa(n)), app)
+		}
+	}
+}
+
+func (k check) knownApp(at document.Path, app batuta.AppName) {
+	if _, ok := k.c.Apps[app]; !ok {
+		k.d.Problem(at, fmt.Sprintf("no app %q", app), document.Suggest(string(app), words(slices.Sorted(maps.Keys(k.c.Apps)))))
 	}
 }

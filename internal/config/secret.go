@@ -52,6 +52,9 @@ func (s Secret) Reveal() string {
 // IsZero tells whether there is no secret.
 func (s Secret) IsZero() bool { return s.held == nil }
 
+// unresolved tells whether there is a secret whose value could not be had.
+func (s Secret) unresolved() bool { return s.held != nil && s.held.value == "" }
+
 // Format prints a placeholder, whatever the verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
@@ -166,8 +169,8 @@ func (c *Config) secrets() []Secret {
 	for _, name := range slices.Sorted(maps.Keys(c.People)) {
 		all = append(all, c.People[name].Token)
 	}
-	for _, w := range c.Notify {
-		all = append(all, w.Secret)
+	for _, l := range c.Notify {
+		all = append(all, l.URL, l.Secret)
 	}
 	return all
 }

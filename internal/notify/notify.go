@@ -1,19 +1,21 @@
-// Package notify tells other programs what people should know: it posts each
-// message as JSON to the webhooks of server.yml, signed with their secrets, and
-// tries again for a while if nobody takes it. Nobody waits for that: who has
-// something to tell leaves it in a queue and goes on.
-//
-// Package pipeline has the messages; cmd/batuta brings them here.
+// Package notify is how the world outside is told: it brings a message to a
+// webhook of somebody's own, signed, or to a chat or a mailbox, and the status
+// of a commit to the forge that has it. Each makes one attempt and says whether
+// another may help; who keeps what is still to be told, tries again and gives
+// up is package pipeline, with its outbox. cmd/batuta brings the two together.
 package notify
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"net/http"
-	"slices"
-	"sync"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"batuta"
@@ -22,7 +24,7 @@ import (
 // Message is one thing to know, as the body of a request.
 type Message struct {
 	At          time.Time              `json:"at"`
-	Topic       string                 `json:"topic"` // what webhooks choose by
+	Topic       string                 `json:"topic"` // what it is chosen by
 	Kind        string                 `json:"kind"`  // more precise than the topic
 	App         batuta.AppName         `json:"app,omitempty"`
 	Environment batuta.EnvironmentName `json:"environment,omitempty"`
@@ -32,75 +34,114 @@ type Message struct {
 	Text        string                 `json:"text"`
 }
 
-// Webhook is where messages go.
-type Webhook struct {
-	URL    string
-	Secret string   // signs the body; empty: it is not signed
-	On     []string // topics; empty: all
+// patience bounds one request, maxReply what is read of its answer.
+const (
+	patience = 10 * time.Second
+	maxReply = 4 << 10
+)
+
+// Later is that something did not take what it was told, and when it is worth
+// trying again. Its kind is Unavailable.
+type Later struct {
+	After time.Duration // 0: it did not say
+	Err   error
 }
 
-func (w Webhook) wants(topic string) bool { return len(w.On) == 0 || slices.Contains(w.On, topic) }
+// Error is why.
+func (l *Later) Error() string { return l.Err.Error() }
 
-// queueLength bounds the messages that wait for one webhook.
-const queueLength = 256
+// Unwrap gives why, which has the kind.
+func (l *Later) Unwrap() error { return l.Err }
 
-// Notifier posts messages to webhooks. Run does the work.
-type Notifier struct {
-	posts []post
-	log   *slog.Logger
-}
+// RetryAfter is the least time to wait.
+func (l *Later) RetryAfter() time.Duration { return l.After }
 
-// post is a webhook and what waits for it.
-type post struct {
-	Webhook
-	waiting chan []byte
-	client  *http.Client
-}
-
-// New makes a notifier. What it cannot deliver it tells the log.
-func New(webhooks []Webhook, log *slog.Logger) *Notifier {
-	n := &Notifier{log: log}
-	client := &http.Client{
+// client makes the requests of this package. It follows no redirect: what is
+// sent is meant for one address, and so are the credentials with it.
+func client() *http.Client {
+	return &http.Client{
 		Timeout:       patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	for _, w := range webhooks {
-		n.posts = append(n.posts, post{w, make(chan []byte, queueLength), client})
-	}
-	return n
 }
 
-// Notify leaves the message for every webhook that wants its topic, and does
-// not wait. The error is Unavailable and names the webhooks that so many
-// messages wait for already that this one is dropped.
-func (n *Notifier) Notify(_ context.Context, m Message) error {
-	body, err := json.Marshal(m)
+// post sends a body of JSON and gives what was answered, which is an error
+// unless the status is 2xx: Unavailable if another try may help, else Denied.
+func post(ctx context.Context, address string, header http.Header, body []byte) (answer []byte, err error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("write the message: %w", err)
+		return nil, fmt.Errorf("make the request: %w", bare(err))
 	}
-	var full []string
-	for _, p := range n.posts {
-		if !p.wants(m.Topic) {
-			continue
-		}
-		select {
-		case p.waiting <- body:
-		default:
-			full = append(full, host(p.URL))
-		}
+	if header != nil {
+		r.Header = header
 	}
-	if len(full) > 0 {
-		return &batuta.Error{Kind: batuta.Unavailable, Message: fmt.Sprintf("%d messages wait for %v, and this one is dropped", queueLength, full)}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", "batuta")
+	a, err := client().Do(r)
+	if err != nil {
+		return nil, &batuta.Error{Kind: batuta.Unavailable, Message: "nobody answers", Err: bare(err)}
 	}
-	return nil
+	defer a.Body.Close()
+	answer, _ = io.ReadAll(io.LimitReader(a.Body, maxReply)) // what there is of it
+	return answer, verdict(a, time.Now())
 }
 
-// Run posts what Notify leaves until ctx ends; what waits then is dropped. The
-// webhooks do not wait for each other, and each gets its messages in order.
-func (n *Notifier) Run(ctx context.Context) {
-	var working sync.WaitGroup
-	for _, p := range n.posts {
-		working.Go(func() { p.run(ctx, n.log) })
+// verdict is what a status means for who sent the request.
+func verdict(a *http.Response, now time.Time) error {
+	switch code := a.StatusCode; {
+	case code >= 200 && code < 300:
+		return nil
+	case code >= 500, code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, limited(a.Header):
+		return &Later{retryAfter(a.Header, now), &batuta.Error{Kind: batuta.Unavailable, Message: "it answers " + a.Status}}
 	}
-	working.Wait()
+	return &batuta.Error{Kind: batuta.Denied, Message: "it refuses: " + a.Status}
+}
+
+// limited tells whether a refusal is only that there were too many requests:
+// GitHub says so with 403, and the other header tells it from a real one.
+func limited(h http.Header) bool {
+	return h.Get("Retry-After") != "" || h.Get("X-Ratelimit-Remaining") == "0"
+}
+
+// retryAfter is how long a server asks to be left alone: seconds or a date in
+// Retry-After, or the instant at which its rate limit begins anew.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	text := h.Get("Retry-After")
+	if seconds, err := strconv.Atoi(text); err == nil {
+		return max(time.Duration(seconds)*time.Second, 0)
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	reset, err := strconv.ParseInt(h.Get("X-Ratelimit-Reset"), 10, 64)
+	if err != nil || h.Get("X-Ratelimit-Remaining") != "0" {
+		return 0
+	}
+	return max(time.Unix(reset, 0).Sub(now), 0)
+}
+
+// bare is an error without the URL, which may hold a token.
+func bare(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// encode is a value as JSON.
+func encode(v any) ([]byte, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("write the message: %w", err)
+	}
+	return text, nil
+}
+
+// headline is a text on one line of at most so many characters.
+func headline(text string, most int) string {
+	line := []rune(strings.Join(strings.Fields(strings.ToValidUTF8(text, "\uFFFD")), " "))
+	if len(line) > most {
+		line = append(line[:most-1], '…')
+	}
+	return string(line)
 }

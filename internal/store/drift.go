@@ -38,7 +38,7 @@ func (db *DB) SaveDrift(ctx context.Context, d pipeline.Drift) (bool, error) {
 		}
 		came, went := len(was.Drift) == 0 && len(d.Drift) > 0, len(was.Drift) > 0 && len(d.Drift) == 0
 		if came || went {
-			if err := t.audit(ctx, drifted(d, was)); err != nil {
+			if err := errors.Join(t.audit(ctx, drifted(d, was)), t.tell(ctx, pipeline.NoticeOfDrift(d))); err != nil {
 				return false, err
 			}
 		}

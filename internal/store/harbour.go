@@ -69,7 +69,7 @@ func (db *DB) HearShip(ctx context.Context, ship batuta.ShipName, silent time.Ti
 			entry.Action, entry.Detail = "ship back", fmt.Sprintf("it did not answer for %s", now().Sub(was.Silent).Round(time.Second))
 			why = ""
 		}
-		if err := t.audit(ctx, entry); err != nil {
+		if err := errors.Join(t.audit(ctx, entry), t.tell(ctx, pipeline.NoticeOfShip(ship, silent, why))); err != nil {
 			return false, err
 		}
 		return true, t.exec(ctx, "UPDATE ships SET silent = ?, silent_why = ? WHERE name = ?", micros(silent), why, ship)

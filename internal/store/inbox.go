@@ -132,10 +132,27 @@ func (t *tx) accept(ctx context.Context, p batuta.Push) (pipeline.Receipt, error
 
 // supersede ends what is queued in the lane of run and came before it.
 func (t *tx) supersede(ctx context.Context, run batuta.Run) error {
-	err := t.exec(ctx, `UPDATE runs SET status = 'superseded', ended = ?, error = ?
+	older, err := t.superseded(ctx, run)
+	if err != nil {
+		return err
+	}
+	err = t.exec(ctx, `UPDATE runs SET status = 'superseded', ended = ?, error = ?
 		WHERE status = 'queued' AND app = ? AND lane = ? AND id < ?`,
 		micros(now()), fmt.Sprintf("superseded by run %d", run.ID), run.App, lane(run), run.ID)
+	for _, id := range older {
+		err = errors.Join(err, t.tellRun(ctx, id))
+	}
 	return err
+}
+
+// superseded is the runs that a run is about to supersede, if anybody wants to
+// know.
+func (t *tx) superseded(ctx context.Context, run batuta.Run) ([]batuta.RunID, error) {
+	if !t.wanted(run.App, pipeline.RunSuperseded) {
+		return nil, nil
+	}
+	return collect(ctx, t, func(scan func(...any) error) (id batuta.RunID, err error) { return id, scan(&id) },
+		"SELECT id FROM runs WHERE status = 'queued' AND app = ? AND lane = ? AND id < ?", run.App, lane(run), run.ID)
 }
 
 func (t *tx) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
@@ -149,6 +166,13 @@ func (t *tx) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
 		r.App, r.Kind, lane(r),
 		r.Push.Forge, r.Push.Delivery, r.Push.Ref, r.Push.Before, r.Push.Revision, r.Push.Sender, r.Push.Message, micros(r.Push.Received),
 		r.Environment, r.Release, r.Approved, r.By, r.Reason, micros(r.Created))
+	if err != nil {
+		return 0, err
+	}
+	r.Status = batuta.RunQueued
+	if n, ok := pipeline.NoticeOfRun(r, ""); ok {
+		err = t.tell(ctx, n)
+	}
 	return r.ID, err
 }
 

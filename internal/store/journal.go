@@ -32,7 +32,10 @@ func (db *DB) SaveRun(ctx context.Context, l pipeline.Lease, r batuta.Run) error
 	return db.leased(ctx, fmt.Sprintf("save run %d", l.Run), l, func(ctx context.Context, t *tx, _ batuta.AppName) error {
 		err := t.exec(ctx, "UPDATE runs SET revision = ?, message = ?, environment = ?, release = ? WHERE id = ?",
 			r.Push.Revision, r.Push.Message, r.Environment, r.Release, l.Run)
-		return err
+		if err != nil {
+			return err
+		}
+		return t.tellRun(ctx, l.Run) // who needs its revision may not know of it yet
 	})
 }
 
@@ -51,7 +54,10 @@ func (db *DB) EndRun(ctx context.Context, l pipeline.Lease, status batuta.RunSta
 		if err := t.exec(ctx, "DELETE FROM environment_holds WHERE run = ?", l.Run); err != nil {
 			return err
 		}
-		return t.abandon(ctx, l.Run, status, why)
+		if err := t.abandon(ctx, l.Run, status, why); err != nil {
+			return err
+		}
+		return t.tellRun(ctx, l.Run)
 	})
 }
 

@@ -22,6 +22,9 @@ func (db *DB) Claim(ctx context.Context) (batuta.Run, pipeline.Lease, error) {
 		if err != nil {
 			return c, err
 		}
+		if err := t.tellRun(ctx, c.lease.Run); err != nil {
+			return c, err
+		}
 		c.run, err = readRun(ctx, t, c.lease.Run)
 		return c, err
 	})
@@ -68,7 +71,10 @@ func (db *DB) Cancel(ctx context.Context, id batuta.RunID, by string) (bool, err
 		}
 		err = t.exec(ctx, "UPDATE runs SET status = 'cancelled', ended = ?, error = ? WHERE id = ?",
 			micros(now()), "cancelled by "+by, id)
-		return true, err
+		if err != nil {
+			return false, err
+		}
+		return true, t.tellRun(ctx, id)
 	})
 }
 

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+
+	"batuta/pipeline"
 )
 
 // tx is the writer's connection, in a transaction. The writes of a batch use it
@@ -13,7 +15,8 @@ type tx struct {
 	*sql.Conn
 
 	statements map[string]*sql.Stmt
-	changed    bool // whether a row was changed in this transaction
+	changed    bool                           // whether a row was changed in this transaction
+	addressees func(pipeline.Notice) []string // who is to be told of a notice; nil: nobody
 }
 
 // inside does something in a transaction and commits it, or rolls back what an

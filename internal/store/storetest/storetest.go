@@ -63,6 +63,11 @@ func Test(t *testing.T, open Opener) {
 		"what ran is remembered":            remembersSightings,
 		"history has each event once":       chronicles,
 		"history is bounded":                forgetsOldHistory,
+		"runs are told of":                  tellsOfRuns,
+		"a recovery is known":               knowsRecovery,
+		"letters keep their order":          deliversInOrder,
+		"letters outlive their server":      keepsLetters,
+		"ships and drift are told of":       tellsOfShipsAndDrift,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/url"
+	"slices"
+
+	"batuta"
+	"batuta/internal/config"
+	"batuta/internal/notify"
+	"batuta/pipeline"
+)
+
+// notifier brings notices to those whom server.yml names.
+type notifier struct {
+	url    string // of the server
+	listed []listener
+}
+
+var _ pipeline.Notifier = (*notifier)(nil)
+
+// listener is one entry of `notify` in server.yml, under a name of its own.
+type listener struct {
+	config.Listener
+
+	name string
+	to   interface {
+		Send(ctx context.Context, id string, m notify.Message) error
+	}
+}
+
+func newNotifier(c *config.Config) *notifier {
+	n := &notifier{url: c.URL}
+	for _, l := range c.Notify {
+		n.listed = append(n.listed, listener{l, listenerName(l), notify.Webhook{URL: l.URL.Reveal(), Secret: l.Secret.Reveal()}})
+	}
+	return n
+}
+
+// listenerName is how the outbox and the audit trail call one that is told:
+// what may be shown of its URL, and a sum that tells it from others there.
+func listenerName(l config.Listener) string {
+	u, err := url.Parse(l.URL.Reveal())
+	if err != nil {
+		return "notify" // such a URL was refused
+	}
+	sum := sha256.Sum256([]byte(l.URL.Reveal()))
+	return fmt.Sprintf("notify %s #%x", u.Host, sum[:4])
+}
+
+// topicsOf is what a notice is about, in server.yml's words; the first that
+// somebody asked for is the one that they are told.
+func topicsOf(n pipeline.Notice) []config.Topic {
+	switch n.Kind {
+	case pipeline.DriftSeen, pipeline.DriftGone:
+		return []config.Topic{config.OnDrift}
+	case pipeline.ShipLost, pipeline.ShipBack:
+		return []config.Topic{config.OnLost}
+	case pipeline.RepairFailed, pipeline.RunFailed:
+		return []config.Topic{config.OnFailed}
+	case pipeline.ApprovalWanted:
+		return []config.Topic{config.OnApproval}
+	case pipeline.WentLive:
+		var all []config.Topic
+		if n.Recovered {
+			all = append(all, config.OnRecovery)
+		}
+		if n.RunKind == batuta.RunPromotion {
+			all = append(all, config.OnPromotion)
+		}
+		return append(all, config.OnLive)
+	}
+	return nil // of how a run goes on only forges are told
+}
+
+// topic is what a listener asked to be told that a notice is about.
+func (l listener) topic(n pipeline.Notice) (config.Topic, bool) {
+	if len(l.Apps) > 0 && !slices.Contains(l.Apps, n.App) {
+		return "", false
+	}
+	for _, t := range topicsOf(n) {
+		if len(l.On) == 0 || slices.Contains(l.On, t) {
+			return t, true
+		}
+	}
+	return "", false
+}
+
+// Addressees names the listeners that want a notice.
+func (n *notifier) Addressees(what pipeline.Notice) []string {
+	var all []string
+	for _, l := range n.listed {
+		if _, wants := l.topic(what); wants && !slices.Contains(all, l.name) {
+			all = append(all, l.name)
+		}
+	}
+	return all
+}
+
+// Deliver makes one attempt to bring a letter to whom it is for.
+func (n *notifier) Deliver(ctx context.Context, l pipeline.Letter) error {
+	for _, one := range n.listed {
+		if topic, wants := one.topic(l.Notice); wants && one.name == l.To {
+			return one.to.Send(ctx, fmt.Sprintf("%d-%x", l.ID, l.At.UnixMicro()), n.message(l.Notice, topic))
+		}
+	}
+	return &batuta.Error{Kind: batuta.NotFound, Message: "server.yml does not name it any more"}
+}
+
+func (n *notifier) message(what pipeline.Notice, topic config.Topic) notify.Message {
+	m := notify.Message{
+		At: what.At, Topic: string(topic), Kind: string(what.Kind), App: what.App, Environment: what.Environment,
+		Ship: what.Ship, Run: what.Run, Text: what.Text,
+	}
+	if what.Run != 0 {
+		m.URL = fmt.Sprintf("%s/runs/%d", n.url, what.Run)
+	}
+	return m
+}
