@@ -211,8 +211,9 @@ type Release struct {
 	Revision  Revision                   `json:"revision"`
 	Message   string                     `json:"message,omitempty"`
 	Images    map[ImageName]Image        `json:"images"`
-	Pins      map[string]Image           `json:"pins,omitempty"` // what other image references of the documents meant when it was made
-	Order     []EnvironmentName          `json:"order"`          // promote in batuta.yml: the first is deployed on push
+	Pins      map[string]Image           `json:"pins,omitempty"`   // what other image references of the documents meant when it was made
+	Order     []EnvironmentName          `json:"order"`            // promote in batuta.yml: the first is deployed on push
+	Stages    map[EnvironmentName]Stage  `json:"stages,omitempty"` // the rules of those that have any
 	Documents map[EnvironmentName]string `json:"documents,omitempty"`
 	Created   time.Time                  `json:"created"`
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/moby/buildkit/client"
 
@@ -36,7 +37,19 @@ type Recipe struct {
 	Target     string            `json:"target,omitempty"`     // the stage to stop at; empty is the last
 	Args       map[string]string `json:"args,omitempty"`       // build arguments: seen in the image's history, so never secrets
 	Secrets    []string          `json:"secrets,omitempty"`    // ids of the secrets that `RUN --mount=type=secret,id=…` may read
+	SSH        []string          `json:"ssh,omitempty"`        // ids of the keys that `RUN --mount=type=ssh,id=…` may use
+	Platforms  []string          `json:"platforms,omitempty"`  // linux/amd64, linux/arm64: several make an index; empty is the daemon's own
+	Contexts   map[string]string `json:"contexts,omitempty"`   // further contexts by name: a path in the tree, docker-image://REFERENCE, or image:NAME, another image of the app
+	Cache      Cache             `json:"cache,omitzero"`       // what earlier builds left in a registry
+	NoCache    bool              `json:"no_cache,omitempty"`   // run every command anew
 	Static     string            `json:"static,omitempty"`     // a directory to be served as it is by Batuta's own file server on port 8080
+}
+
+// Cache is what a build takes from earlier ones, beside what the daemon still
+// has, and what it leaves to later ones.
+type Cache struct {
+	From []string `json:"from,omitempty"` // references to look into, beside the image's own cache
+	To   string   `json:"to,omitempty"`   // inline: in the image; max: every stage, beside the image; none; empty: the daemon's default
 }
 
 // Request is one image to be built and where to push it.
@@ -44,10 +57,13 @@ type Request struct {
 	App        batuta.AppName
 	Image      batuta.ImageName
 	Revision   batuta.Revision
-	Source     string            // the directory that holds the revision's tree
-	Recipe     Recipe            //
-	Secrets    map[string][]byte // values of the recipe's secrets, at most 500 KB each
-	Repository string            // registry host[:port]/path
+	Source     string                            // the directory that holds the revision's tree
+	Recipe     Recipe                            //
+	Images     map[batuta.ImageName]batuta.Image // the app's other images, which image:NAME in Recipe.Contexts means
+	SSH        map[string][]byte                 // private keys, in PEM, of the recipe's SSH ids
+	Time       time.Time                         // of the commit: what the files of the image are dated
+	Secrets    map[string][]byte                 // values of the recipe's secrets, at most 500 KB each
+	Repository string                            // registry host[:port]/path
 
 	// Login gives this build's credentials for a registry, in the place of
 	// the Config's, to pull base images and to push; nil is the Config's. No

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"batuta"
@@ -175,12 +174,4 @@ func (j *journey) conclude(ctx context.Context, d batuta.Deployment, why error) 
 	}
 	err := j.Store.EndDeployment(context.WithoutCancel(ctx), j.lease, d.ID, d.Status, text)
 	return errors.Join(why, err)
-}
-
-func names(envs []batuta.EnvironmentName) string {
-	all := make([]string, len(envs))
-	for i, e := range envs {
-		all[i] = string(e)
-	}
-	return strings.Join(all, ", ")
 }

@@ -57,21 +57,23 @@ func (a App) grant(env batuta.EnvironmentName) (Grant, error) {
 
 // Config is what a pipeline works with.
 type Config struct {
-	Apps    map[batuta.AppName]App
-	Store   Store
-	Source  Source
-	Commits Historian // nil: nobody knows
-	Builder Builder
-	Pinner  Pinner
-	Fleet   Fleet
-	Ships   map[batuta.ShipName]Ship
-	Logs    Logs
-	Log     *slog.Logger
-	Dir     string // for the trees of runs in progress
-	Key     []byte // the server's own, to hash secrets with
-	AtOnce  int    // runs worked on at the same time
-	Retries int    // further attempts of a step when something outside does not answer
-	Backoff time.Duration
+	Apps      map[batuta.AppName]App
+	Store     Store
+	Source    Source
+	Commits   Historian // nil: nobody knows
+	Builder   Builder
+	Tester    Tester // nil: what has tests fails
+	Pinner    Pinner
+	Fleet     Fleet
+	Ships     map[batuta.ShipName]Ship
+	Logs      Logs
+	Log       *slog.Logger
+	Artifacts string // directory of what tests leave, by run and test
+	Dir       string // for the trees of runs in progress
+	Key       []byte // the server's own, to hash secrets with
+	AtOnce    int    // runs worked on at the same time
+	Retries   int    // further attempts of a step when something outside does not answer
+	Backoff   time.Duration
 
 	Notifier   Notifier      // nil: nobody is told
 	Every      time.Duration // from one look at all environments to the next; 0: none is taken

@@ -8,6 +8,7 @@ import (
 	"batuta"
 	"batuta/builder"
 	"batuta/deployer"
+	"batuta/deployer/trial"
 	"batuta/internal/gitsource"
 )
 
@@ -196,6 +197,12 @@ type (
 	// Builder makes an image of a tree and pushes it.
 	Builder interface {
 		Build(ctx context.Context, r builder.Request, log io.Writer) (batuta.Image, error)
+	}
+
+	// Tester runs a test of the recipe. The error is of what kept it from
+	// running; a test that ran and did not pass is in the report.
+	Tester interface {
+		Test(ctx context.Context, r trial.Request, log io.Writer) (trial.Report, error)
 	}
 
 	// Pinner finds what an image reference with a tag means now, to an app.

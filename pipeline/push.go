@@ -5,18 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
+	"sync"
 
 	"batuta"
 	"batuta/builder"
 	"batuta/internal/gitsource"
 )
 
-// push is the run of a push: source, build, release, deploy.
+// push is the run of a push: source, read, build, test, release, deploy.
 func (j *journey) push(ctx context.Context) error {
 	tree, err := step(ctx, j, "source", repeatable, j.source)
 	if err != nil {
@@ -33,12 +32,12 @@ func (j *journey) push(ctx context.Context) error {
 	if wanted, why := blueprint.Recipe.Wants(j.run.Push.Ref); !wanted && j.run.Push.Forge != byHand {
 		return skipped{why}
 	}
-	images := map[batuta.ImageName]batuta.Image{}
-	for _, name := range slices.Sorted(maps.Keys(blueprint.Recipe.Images)) {
-		images[name], err = step(ctx, j, "build "+string(name), repeatable, j.build(name, blueprint.Recipe.Images[name]))
-		if err != nil {
-			return err
-		}
+	images, err := j.images(ctx, blueprint.Recipe)
+	if err != nil {
+		return err
+	}
+	if err := j.tests(ctx, blueprint.Recipe, images); err != nil {
+		return err
 	}
 	release, err := step(ctx, j, "release", repeatable, j.release(blueprint, images))
 	if err != nil {
@@ -117,8 +116,42 @@ func (j *journey) tree(ctx context.Context, log io.Writer) (string, error) {
 	return dir, err
 }
 
-// build makes one image of the tree.
-func (j *journey) build(name batuta.ImageName, recipe builder.Recipe) func(context.Context, io.Writer) (batuta.Image, error) {
+// images builds all images of the recipe, those that do not need each other at
+// the same time.
+func (j *journey) images(ctx context.Context, r Recipe) (map[batuta.ImageName]batuta.Image, error) {
+	built := map[batuta.ImageName]batuta.Image{}
+	waves, _ := imageWaves(r.Images)
+	for _, wave := range waves {
+		images := make([]batuta.Image, len(wave))
+		err := together(len(wave), func(i int) (err error) {
+			images[i], err = step(ctx, j, "build "+string(wave[i]), repeatable, j.build(wave[i], r.Images[wave[i]], built))
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i, name := range wave {
+			built[name] = images[i]
+		}
+	}
+	return built, nil
+}
+
+// together does n things at the same time, all to their end: one that fails
+// does not keep a person from learning of the others. The errors come in the
+// order of the things.
+func together(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { errs[i] = do(i) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// build makes one image of the tree; built has those that it may be made from.
+func (j *journey) build(name batuta.ImageName, recipe builder.Recipe, built map[batuta.ImageName]batuta.Image) func(context.Context, io.Writer) (batuta.Image, error) {
 	return func(ctx context.Context, log io.Writer) (batuta.Image, error) {
 		dir, err := j.tree(ctx, log)
 		if err != nil {
@@ -134,7 +167,7 @@ func (j *journey) build(name batuta.ImageName, recipe builder.Recipe) func(conte
 		}
 		image, err := j.Builder.Build(ctx, builder.Request{
 			App: j.app.Name, Image: name, Revision: j.run.Push.Revision,
-			Source: dir, Recipe: recipe, Secrets: secrets,
+			Source: dir, Recipe: recipe, Secrets: secrets, Images: built,
 			Repository: path.Join(j.app.Images, string(name)), Login: j.app.Login,
 		}, log)
 		if err == nil {
@@ -160,7 +193,7 @@ func (j *journey) release(b Blueprint, images map[batuta.ImageName]batuta.Image)
 		}
 		r, err := j.Store.AddRelease(ctx, j.lease, batuta.Release{
 			App: j.app.Name, Run: j.run.ID, Revision: j.run.Push.Revision, Message: j.run.Push.Message,
-			Images: images, Pins: pins, Order: b.Recipe.Promote, Documents: b.Documents,
+			Images: images, Pins: pins, Order: b.Recipe.Promote, Stages: b.Recipe.Stages, Documents: b.Documents,
 		})
 		if err == nil {
 			fmt.Fprintf(log, "release %d\n", r.Number)

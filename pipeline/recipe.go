@@ -3,76 +3,63 @@ package pipeline
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"path"
-	"regexp"
 	"slices"
-	"strings"
+	"time"
 
 	"batuta"
 	"batuta/builder"
+	"batuta/deployer/trial"
 	"batuta/internal/document"
 )
 
 // RecipeFile is where an app says what becomes of a push.
 const RecipeFile = "batuta.yml"
 
-// Recipe is what batuta.yml says: what to build, what starts a run, and the
-// order of the environments.
+// Recipe is what batuta.yml says, with every default filled in: what starts a
+// run, what to build and to test, and the order of the environments.
 type Recipe struct {
-	App     batuta.AppName                      `json:"app"`
-	Images  map[batuta.ImageName]builder.Recipe `json:"images"`
-	On      Triggers                            `json:"on"`
-	Promote []batuta.EnvironmentName            `json:"promote"`
+	App         batuta.AppName                          `json:"app"`
+	Images      map[batuta.ImageName]builder.Recipe     `json:"images"`
+	Tests       []trial.Test                            `json:"test,omitempty"`
+	On          Triggers                                `json:"on"`
+	Promote     []batuta.EnvironmentName                `json:"promote"`
+	Stages      map[batuta.EnvironmentName]batuta.Stage `json:"stages,omitempty"` // of the environments that have rules
+	Concurrency Concurrency                             `json:"concurrency"`
+	Timeout     time.Duration                           `json:"timeout"`           // of the run, waiting for its environment not counted
+	Retries     *int                                    `json:"retries,omitempty"` // of a step after something outside did not answer; nil: the server's
 }
 
-// Triggers is which pushes start a run.
-type Triggers struct {
-	Push PushTrigger `json:"push" yaml:"push"`
-}
+// Concurrency is what becomes of older runs of the same app and ref when a
+// push comes.
+type Concurrency string
 
-// PushTrigger names the branches, as patterns of path.Match; the default is
-// main and master.
-type PushTrigger struct {
-	Branches []string `json:"branches" yaml:"branches"`
-}
+// What becomes of older runs.
+const (
+	SupersedeOlder Concurrency = "supersede" // those that wait are superseded, one that runs goes on: the default
+	QueueAll       Concurrency = "queue"     // every push runs, in their order
+	CancelOlder    Concurrency = "cancel"    // those that wait are superseded, one that runs is cancelled
+)
 
-// Wants tells whether a push to the ref starts a run, and if not, why.
-func (r Recipe) Wants(ref string) (bool, string) {
-	branch, ok := strings.CutPrefix(ref, "refs/heads/")
-	if !ok {
-		return false, ref + " is not a branch"
-	}
-	for _, pattern := range r.On.Push.Branches {
-		if hit, _ := path.Match(pattern, branch); hit {
-			return true, ""
-		}
-	}
-	return false, fmt.Sprintf("branch %s is not among on.push.branches (%s)", branch, strings.Join(r.On.Push.Branches, ", "))
-}
+// The bounds of a run's time.
+const (
+	defaultTimeout = time.Hour
+	leastTimeout   = time.Second
+	mostTimeout    = 24 * time.Hour
+	mostRetries    = 10
+)
 
 // recipeFile is batuta.yml as people write it.
 type recipeFile struct {
-	App    string                 `yaml:"app"`
-	Images map[string]imageRecipe `yaml:"images"`
-	On     Triggers               `yaml:"on"`
-	Order  []string               `yaml:"promote"`
+	App         string                 `yaml:"app"`
+	Images      map[string]imageRecipe `yaml:"images"`
+	Test        []trial.Test           `yaml:"test"`
+	On          triggersFile           `yaml:"on"`
+	Order       []stageFile            `yaml:"promote"`
+	Concurrency Concurrency            `yaml:"concurrency"`
+	Timeout     time.Duration          `yaml:"timeout"`
+	Retries     *int                   `yaml:"retries"`
 }
-
-// imageRecipe is builder.Recipe as people write it.
-type imageRecipe struct {
-	Context    string            `yaml:"context"`
-	Dockerfile string            `yaml:"dockerfile"`
-	Target     string            `yaml:"target"`
-	Args       map[string]string `yaml:"args"`
-	Secrets    []string          `yaml:"secrets"`
-	Static     string            `yaml:"static"`
-}
-
-// imageForm is one component of a repository's name.
-// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
-var imageForm = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
 
 // ParseRecipe reads a batuta.yml. All that is wrong with it comes back as
 // batuta.Problems.
@@ -82,30 +69,44 @@ func ParseRecipe(file string, data []byte) (Recipe, error) { return parseRecipe(
 func parseRecipe(file string, data []byte, app batuta.AppName) (Recipe, error) {
 	var written recipeFile
 	doc := document.Read(file, data, &written)
-	r := Recipe{App: batuta.AppName(written.App), Images: map[batuta.ImageName]builder.Recipe{}, On: written.On}
 	top := document.Path{}
+	r := Recipe{App: batuta.AppName(written.App), Images: map[batuta.ImageName]builder.Recipe{}, Retries: written.Retries}
 	if err := batuta.CheckLabel(written.App); err != nil {
 		problem(doc, top.At("app"), err)
 	} else if app != "" && r.App != app {
 		doc.Problem(top.At("app"), fmt.Sprintf("this is the repository of %s, not of %s", app, r.App), "give the app the same name here and in server.yml")
 	}
 	for _, name := range slices.Sorted(maps.Keys(written.Images)) {
-		at := top.At("images", name)
-		if !imageForm.MatchString(name) {
-			doc.Problem(at, fmt.Sprintf("%q is not an image's name", name), "it becomes part of a repository's: use lower-case letters and digits, with single '.', '_' or '-' between them")
-		}
-		r.Images[batuta.ImageName(name)] = readImage(doc, at, written.Images[name])
+		r.Images[batuta.ImageName(name)] = readImage(doc, top.At("images", name), name, written.Images)
 	}
-	if len(r.On.Push.Branches) == 0 {
-		r.On.Push.Branches = []string{"main", "master"}
-	}
-	for i, pattern := range r.On.Push.Branches {
-		if _, err := path.Match(pattern, ""); err != nil {
-			doc.Problem(top.At("on", "push", "branches", fmt.Sprint(i)), fmt.Sprintf("%q is not a pattern", pattern), "write main, release/*, v[0-9]*")
-		}
-	}
-	r.Promote = readOrder(doc, top.At("promote"), written.Order)
+	checkImageOrder(doc, top.At("images"), r.Images)
+	r.Tests = readTests(doc, top.At("test"), written.Test, r.Images)
+	r.On = readTriggers(doc, top.At("on"), written.On)
+	r.Promote, r.Stages = readOrder(doc, top.At("promote"), written.Order)
+	r.readBounds(doc, written)
 	return r, doc.Err()
+}
+
+// readBounds reads how the app's runs stand to each other, and what they may
+// take.
+func (r *Recipe) readBounds(doc *document.Document, written recipeFile) {
+	r.Concurrency, r.Timeout = written.Concurrency, written.Timeout
+	switch r.Concurrency {
+	case "":
+		r.Concurrency = SupersedeOlder
+	case SupersedeOlder, QueueAll, CancelOlder:
+	default:
+		doc.Problem(document.Path{"concurrency"}, fmt.Sprintf("%q is no way to treat older runs", r.Concurrency), "write supersede, queue or cancel")
+	}
+	if r.Timeout == 0 {
+		r.Timeout = defaultTimeout
+	}
+	if r.Timeout < leastTimeout || r.Timeout > mostTimeout {
+		doc.Problem(document.Path{"timeout"}, fmt.Sprintf("%s is not between %s and %s", r.Timeout, leastTimeout, mostTimeout), "write 30m, 2h")
+	}
+	if n := r.Retries; n != nil && (*n < 0 || *n > mostRetries) {
+		doc.Problem(document.Path{"retries"}, fmt.Sprintf("%d is not between 0 and %d", *n, mostRetries), "")
+	}
 }
 
 // problem places an error that a check of the vocabulary found.
@@ -115,34 +116,4 @@ func problem(doc *document.Document, at document.Path, err error) {
 		hint = e.Hint
 	}
 	doc.Problem(at, err.Error(), hint)
-}
-
-func readImage(doc *document.Document, at document.Path, w imageRecipe) builder.Recipe {
-	for key, value := range map[string]string{"context": w.Context, "dockerfile": w.Dockerfile, "static": w.Static} {
-		if value != "" && !fs.ValidPath(path.Clean(value)) {
-			doc.Problem(at.At(key), fmt.Sprintf("%q leads outside the repository", value), "write a path relative to the repository's top")
-		}
-	}
-	if w.Static != "" && (w.Context != "" || w.Dockerfile != "" || w.Target != "" || len(w.Args) > 0 || len(w.Secrets) > 0) {
-		doc.Problem(at.At("static"), "a static image takes no other key", "remove the others, or write a dockerfile instead of static")
-	}
-	return builder.Recipe{Context: w.Context, Dockerfile: w.Dockerfile, Target: w.Target, Args: w.Args, Secrets: w.Secrets, Static: w.Static}
-}
-
-func readOrder(doc *document.Document, at document.Path, names []string) []batuta.EnvironmentName {
-	if len(names) == 0 {
-		doc.Problem(at, "promote is missing", "list the environments in their order: promote: [qa, production]")
-	}
-	var order []batuta.EnvironmentName
-	for i, name := range names {
-		env := batuta.EnvironmentName(name)
-		if err := batuta.CheckLabel(name); err != nil {
-			problem(doc, at.At(fmt.Sprint(i)), err)
-		}
-		if slices.Contains(order, env) {
-			doc.Problem(at.At(fmt.Sprint(i)), name+" stands twice", "")
-		}
-		order = append(order, env)
-	}
-	return order
 }

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+	_ "time/tzdata" // schedules and windows name zones, and a small machine has no database of them
 )
 
 // version is set when a release is linked: -X main.version=1.2.3.

@@ -1,0 +1,154 @@
+package pipeline
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"batuta"
+	"batuta/builder"
+	"batuta/internal/document"
+)
+
+// imageRecipe is builder.Recipe as people write it.
+type imageRecipe struct {
+	Context    string            `yaml:"context"`
+	Dockerfile string            `yaml:"dockerfile"`
+	Target     string            `yaml:"target"`
+	Platforms  []string          `yaml:"platforms"`
+	Args       map[string]string `yaml:"args"`
+	Secrets    []string          `yaml:"secrets"`
+	SSH        []string          `yaml:"ssh"`
+	Contexts   map[string]string `yaml:"contexts"`
+	Cache      imageCache        `yaml:"cache"`
+	NoCache    bool              `yaml:"no_cache"`
+	Static     string            `yaml:"static"`
+}
+
+// imageCache is builder.Cache as people write it.
+type imageCache struct {
+	From []string `yaml:"from"`
+	To   string   `yaml:"to"`
+}
+
+// imageForm is one component of a repository's name.
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
+var imageForm = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
+
+// platformForm is os/architecture[/variant].
+// https://github.com/opencontainers/image-spec/blob/main/image-index.md#platform-variants
+var platformForm = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?$`)
+
+func readImage(doc *document.Document, at document.Path, name string, all map[string]imageRecipe) builder.Recipe {
+	w := all[name]
+	if !imageForm.MatchString(name) {
+		doc.Problem(at, fmt.Sprintf("%q is not an image's name", name), "it becomes part of a repository's: use lower-case letters and digits, with single '.', '_' or '-' between them")
+	}
+	for key, value := range map[string]string{"context": w.Context, "dockerfile": w.Dockerfile, "static": w.Static} {
+		if value != "" && !fs.ValidPath(path.Clean(value)) {
+			doc.Problem(at.At(key), fmt.Sprintf("%q leads outside the repository", value), "write a path relative to the repository's top")
+		}
+	}
+	if w.Static != "" && !w.isStaticAlone() {
+		doc.Problem(at.At("static"), "a static image takes no other key", "remove the others, or write a dockerfile instead of static")
+	}
+	for i, p := range w.Platforms {
+		if !platformForm.MatchString(p) {
+			doc.Problem(at.At("platforms", fmt.Sprint(i)), fmt.Sprintf("%q is not a platform", p), "write linux/amd64, linux/arm64")
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(w.Contexts)) {
+		checkContext(doc, at.At("contexts", key), w.Contexts[key], name, all)
+	}
+	switch w.Cache.To {
+	case "", "inline", "max", "none":
+	default:
+		doc.Problem(at.At("cache", "to"), fmt.Sprintf("%q is no way to keep the cache", w.Cache.To), "write inline, max or none")
+	}
+	return builder.Recipe{
+		Context: w.Context, Dockerfile: w.Dockerfile, Target: w.Target, Platforms: w.Platforms, Args: w.Args,
+		Secrets: w.Secrets, SSH: w.SSH, Contexts: w.Contexts, Cache: builder.Cache{From: w.Cache.From, To: w.Cache.To},
+		NoCache: w.NoCache, Static: w.Static,
+	}
+}
+
+func (w imageRecipe) isStaticAlone() bool {
+	return cmp.Or(w.Context, w.Dockerfile, w.Target, w.Cache.To) == "" && !w.NoCache &&
+		len(w.Args)+len(w.Secrets)+len(w.SSH)+len(w.Contexts)+len(w.Platforms)+len(w.Cache.From) == 0
+}
+
+// checkContext refuses a named context that leads nowhere.
+func checkContext(doc *document.Document, at document.Path, value, image string, all map[string]imageRecipe) {
+	other, isImage := strings.CutPrefix(value, imageContext)
+	_, there := all[other]
+	switch {
+	case isImage && other == image:
+		doc.Problem(at, "an image cannot be made from itself", "")
+	case isImage && !there:
+		doc.Problem(at, fmt.Sprintf("no image %q", other), document.Suggest(other, slices.Sorted(maps.Keys(all))))
+	case isImage, strings.HasPrefix(value, "docker-image://"):
+	case !fs.ValidPath(path.Clean(value)):
+		doc.Problem(at, fmt.Sprintf("%q leads outside the repository", value), "write a path relative to the repository's top, image:NAME or docker-image://REFERENCE")
+	}
+}
+
+// imageContext begins a named context that is another image of the app.
+const imageContext = "image:"
+
+// needs are the app's other images that an image is made from, by name.
+func needs(r builder.Recipe) []batuta.ImageName {
+	var others []batuta.ImageName
+	for _, value := range r.Contexts {
+		if name, ok := strings.CutPrefix(value, imageContext); ok {
+			others = append(others, batuta.ImageName(name))
+		}
+	}
+	slices.Sort(others)
+	return slices.Compact(others)
+}
+
+// imageWaves is the order in which images can be built: those of a wave need
+// only those of the waves before. What stands in a cycle is left over.
+func imageWaves(images map[batuta.ImageName]builder.Recipe) (waves [][]batuta.ImageName, cycle []batuta.ImageName) {
+	built := map[batuta.ImageName]bool{}
+	for left := slices.Sorted(maps.Keys(images)); len(left) > 0; {
+		var wave, later []batuta.ImageName
+		for _, name := range left {
+			if slices.ContainsFunc(needs(images[name]), func(n batuta.ImageName) bool { _, ours := images[n]; return ours && !built[n] }) {
+				later = append(later, name)
+			} else {
+				wave = append(wave, name)
+			}
+		}
+		if len(wave) == 0 {
+			return waves, later
+		}
+		for _, name := range wave {
+			built[name] = true
+		}
+		waves, left = append(waves, wave), later
+	}
+	return waves, nil
+}
+
+func checkImageOrder(doc *document.Document, at document.Path, images map[batuta.ImageName]builder.Recipe) {
+	if _, cycle := imageWaves(images); len(cycle) > 1 {
+		doc.Problem(at.At(string(cycle[0]), "contexts"), fmt.Sprintf("%s need each other", names(cycle)), "take one image: out")
+	}
+}
+
+// names is a list of names for a person.
+func names[T ~string](list []T) string { return strings.Join(texts(list), ", ") }
+
+func texts[T ~string](list []T) []string {
+	all := make([]string, len(list))
+	for i, n := range list {
+		all[i] = string(n)
+	}
+	return all
+}

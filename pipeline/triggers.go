@@ -1,0 +1,211 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/robfig/cron/v3"
+
+	"batuta/internal/document"
+)
+
+// Triggers is what starts a run.
+type Triggers struct {
+	Push        PushTrigger   `json:"push"`
+	PullRequest *PullTrigger  `json:"pull_request,omitempty"` // nil: none starts a run
+	Cron        []CronTrigger `json:"cron,omitempty"`
+	Poll        time.Duration `json:"poll,omitempty"`     // from one look at the repository to the next, where no webhook can reach; 0: none is taken
+	Registry    []string      `json:"registry,omitempty"` // references of images: one that was pushed elsewhere starts a run
+}
+
+// PushTrigger says which pushes start a run, in patterns of doublestar; one
+// that begins with ! takes away what those before it chose.
+type PushTrigger struct {
+	Branches []string `json:"branches" yaml:"branches"`     // default main and master
+	Tags     []string `json:"tags,omitempty" yaml:"tags"`   // default none
+	Paths    []string `json:"paths,omitempty" yaml:"paths"` // of which at least one has to have changed; default any. With ! alone: any but these
+}
+
+// PullTrigger says which pull requests are built and tested. They make no
+// release.
+type PullTrigger struct {
+	Branches []string `json:"branches,omitempty" yaml:"branches"` // that they are to be merged into; default those of push
+	Paths    []string `json:"paths,omitempty" yaml:"paths"`       // as PushTrigger.Paths
+}
+
+// CronTrigger starts a run by the clock.
+type CronTrigger struct {
+	Schedule string `json:"schedule" yaml:"schedule"` // the five fields of cron, or @daily, @every 6h
+	Zone     string `json:"zone" yaml:"zone"`         // default UTC
+	Ref      string `json:"ref,omitempty" yaml:"ref"` // branch; default the repository's
+	Missed   Missed `json:"missed" yaml:"missed"`
+}
+
+// Missed is what becomes of the times at which the server was not there.
+type Missed string
+
+// What becomes of missed times.
+const (
+	MissedOnce Missed = "once" // one run for all of them, as soon as it is there: the default
+	MissedSkip Missed = "skip" // none
+)
+
+// next is the first time after an instant at which the trigger is due.
+func (c CronTrigger) next(after time.Time) (time.Time, error) {
+	zone, err := time.LoadLocation(c.Zone)
+	if err != nil {
+		return time.Time{}, err
+	}
+	schedule, err := cron.ParseStandard(c.Schedule)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return schedule.Next(after.In(zone)), nil
+}
+
+// Wants tells whether a push to the ref starts a run, and if not, why. Which
+// paths changed is judged apart, as it takes the source to know.
+func (r Recipe) Wants(ref string) (bool, string) {
+	if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
+		return wants("tag", tag, "on.push.tags", r.On.Push.Tags)
+	}
+	branch, ok := strings.CutPrefix(ref, "refs/heads/")
+	if !ok {
+		return false, ref + " is neither a branch nor a tag"
+	}
+	return wants("branch", branch, "on.push.branches", r.On.Push.Branches)
+}
+
+func wants(kind, name, key string, patterns []string) (bool, string) {
+	if chosen(patterns, name) {
+		return true, ""
+	}
+	return false, fmt.Sprintf("%s %s is not among %s (%s)", kind, name, key, strings.Join(patterns, ", "))
+}
+
+// WantsPaths tells whether a push that changed these paths starts a run, and
+// if not, why.
+func (t PushTrigger) WantsPaths(changed []string) (bool, string) {
+	if len(t.Paths) == 0 || slices.ContainsFunc(changed, func(p string) bool { return chosen(t.Paths, p) }) {
+		return true, ""
+	}
+	return false, fmt.Sprintf("nothing changed that is among on.push.paths (%s)", strings.Join(t.Paths, ", "))
+}
+
+// chosen tells whether the patterns choose the name: the last that fits says.
+// If the first takes away, all was chosen before it.
+func chosen(patterns []string, name string) bool {
+	hit := len(patterns) > 0 && strings.HasPrefix(patterns[0], "!")
+	for _, pattern := range patterns {
+		positive, out := strings.CutPrefix(pattern, "!")
+		if fits, _ := doublestar.Match(positive, name); fits {
+			hit = !out
+		}
+	}
+	return hit
+}
+
+// triggersFile is Triggers as people write it.
+type triggersFile struct {
+	Push        PushTrigger   `yaml:"push"`
+	PullRequest *PullTrigger  `yaml:"pull_request"`
+	Cron        cronFile      `yaml:"cron"`
+	Poll        time.Duration `yaml:"poll"`
+	Registry    []string      `yaml:"registry"`
+}
+
+// cronFile is a schedule, a mapping with one, or a list of either.
+type cronFile []CronTrigger
+
+var _ document.Unmarshaler = (*cronFile)(nil)
+
+// UnmarshalDocument reads each form.
+func (c *cronFile) UnmarshalDocument(n document.Node) error {
+	if n.IsList() {
+		var all []cronEntry
+		err := n.Decode(&all)
+		for _, e := range all {
+			*c = append(*c, CronTrigger(e))
+		}
+		return err
+	}
+	var one cronEntry
+	err := n.Decode(&one)
+	*c = cronFile{CronTrigger(one)}
+	return err
+}
+
+// cronEntry is a schedule, or a mapping with one.
+type cronEntry CronTrigger
+
+// UnmarshalDocument reads either form.
+func (c *cronEntry) UnmarshalDocument(n document.Node) error {
+	if schedule, ok := n.Scalar(); ok {
+		c.Schedule = schedule
+		return nil
+	}
+	return n.Decode((*CronTrigger)(c))
+}
+
+// leastPoll is how often a repository may be asked.
+const leastPoll = 10 * time.Second
+
+// readTriggers fills in the defaults and checks what starts a run.
+func readTriggers(doc *document.Document, at document.Path, w triggersFile) Triggers {
+	t := Triggers{Push: w.Push, PullRequest: w.PullRequest, Cron: w.Cron, Poll: w.Poll, Registry: w.Registry}
+	if len(t.Push.Branches) == 0 {
+		t.Push.Branches = []string{"main", "master"}
+	}
+	checkPatterns(doc, at.At("push", "branches"), t.Push.Branches)
+	checkPatterns(doc, at.At("push", "tags"), t.Push.Tags)
+	checkPatterns(doc, at.At("push", "paths"), t.Push.Paths)
+	if p := t.PullRequest; p != nil {
+		checkPatterns(doc, at.At("pull_request", "branches"), p.Branches)
+		checkPatterns(doc, at.At("pull_request", "paths"), p.Paths)
+		if len(p.Branches) == 0 {
+			p.Branches = t.Push.Branches
+		}
+	}
+	for i := range t.Cron {
+		here := at.At("cron", fmt.Sprint(i))
+		if !doc.Has(here) {
+			here = at.At("cron")
+		}
+		readCron(doc, here, &t.Cron[i])
+	}
+	if t.Poll != 0 && t.Poll < leastPoll {
+		doc.Problem(at.At("poll"), fmt.Sprintf("%s is less than %s", t.Poll, leastPoll), "write 2m")
+	}
+	return t
+}
+
+func checkPatterns(doc *document.Document, at document.Path, patterns []string) {
+	for i, pattern := range patterns {
+		if p := strings.TrimPrefix(pattern, "!"); p == "" || !doublestar.ValidatePattern(p) {
+			doc.Problem(at.At(fmt.Sprint(i)), fmt.Sprintf("%q is not a pattern", pattern), "write main, release/*, docs/**, !**/*.md")
+		}
+	}
+}
+
+func readCron(doc *document.Document, at document.Path, c *CronTrigger) {
+	if c.Zone == "" {
+		c.Zone = "UTC"
+	}
+	if c.Missed == "" {
+		c.Missed = MissedOnce
+	}
+	if _, err := time.LoadLocation(c.Zone); err != nil {
+		doc.Problem(at.At("zone"), fmt.Sprintf("no time zone %q", c.Zone), "write one of the IANA database: Europe/Berlin")
+	} else if _, err := c.next(time.Time{}); err != nil {
+		doc.Problem(at.At("schedule"), fmt.Sprintf("%q is not a schedule: %v", c.Schedule, err), "write minute, hour, day, month and weekday: 0 4 * * *")
+	}
+	if c.Missed != MissedOnce && c.Missed != MissedSkip {
+		doc.Problem(at.At("missed"), fmt.Sprintf("%q is no way to treat missed times", c.Missed), "write once or skip")
+	}
+	if c.Ref != "" && !strings.HasPrefix(c.Ref, "refs/") {
+		c.Ref = "refs/heads/" + c.Ref
+	}
+}
