@@ -19,6 +19,7 @@ type Notice struct {
 	Run         batuta.RunID           `json:"run,omitempty"`
 	RunKind     batuta.RunKind         `json:"run_kind,omitempty"`
 	Revision    batuta.Revision        `json:"revision,omitempty"`  // what the run is about, once it is known
+	Ref         string                 `json:"ref,omitempty"`       // what was pushed to, as the forge names it
 	Recovered   bool                   `json:"recovered,omitempty"` // it went live, and the run before it failed
 	Text        string                 `json:"text"`
 }
@@ -65,7 +66,7 @@ func (n Notice) Lane() string {
 // Before is how the last run of its kind or environment ended that came before
 // it; empty if there is none.
 func NoticeOfRun(run batuta.Run, before batuta.RunStatus) (Notice, bool) {
-	n := Notice{App: run.App, Environment: run.Environment, Run: run.ID, RunKind: run.Kind, Revision: run.Push.Revision, At: time.Now(), Text: run.Error}
+	n := Notice{App: run.App, Environment: run.Environment, Run: run.ID, RunKind: run.Kind, Revision: run.Push.Revision, Ref: run.Push.Ref, At: time.Now(), Text: run.Error}
 	switch run.Status {
 	case batuta.RunQueued:
 		n.Kind, n.Text = RunQueued, "waiting for its turn"

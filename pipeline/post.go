@@ -10,12 +10,13 @@ import (
 	"batuta"
 )
 
-// A letter that nobody takes is tried again after firstWait, each time after
-// twice the time and at least every mostWait, until it is keepTrying old.
+// A letter that nobody takes is tried again after firstWait times the
+// pipeline's Backoff, each time after twice the time and at least every
+// mostWait, until it is keepTrying old.
 const (
 	letterTimeout = 20 * time.Second // of one attempt
 	letterGrace   = 2 * time.Second  // of an attempt under way when the server stops
-	firstWait     = 5 * time.Second
+	firstWait     = 5
 	mostWait      = 30 * time.Minute
 	keepTrying    = 72 * time.Hour
 	postsAtOnce   = 16
@@ -117,7 +118,7 @@ func (p *Pipeline) settle(ctx context.Context, l Letter, err error) error {
 	if err == nil {
 		return p.Store.EndLetter(ctx, l, "")
 	}
-	wait := min(firstWait<<min(l.Tries-1, 20), mostWait)
+	wait := min(firstWait*p.Backoff<<min(l.Tries-1, 20), mostWait)
 	if later, ok := errors.AsType[postponed](err); ok {
 		wait = min(max(wait, later.RetryAfter()), keepTrying)
 	}

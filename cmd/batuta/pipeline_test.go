@@ -56,6 +56,7 @@ type world struct {
 	onBuild func(context.Context, builder.Request) error
 	notices []pipeline.Notice
 	onTell  func()
+	tells   pipeline.Notifier        // nil: the world takes note itself
 	down    map[batuta.ShipName]bool // ships that do not answer
 	sick    bool                     // what is started exits
 }
@@ -210,6 +211,10 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 	if wrap != nil {
 		kept = wrap(kept)
 	}
+	tells := w.tells
+	if tells == nil {
+		tells = w
+	}
 	p := pipeline.New(pipeline.Config{
 		Apps: map[batuta.AppName]pipeline.App{testApp: {
 			Name: testApp, Images: "registry.example.edu/shop", Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret}, Keep: w.keep,
@@ -220,7 +225,7 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 		Store: kept, Source: w, Builder: w, Pinner: w, Fleet: deployer.New(ships, deployer.Options{Settle: time.Millisecond, SettleBlindly: time.Millisecond}),
 		Logs: logs, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Dir: filepath.Join(w.dir, "runs"), Key: []byte("key"),
 		AtOnce: w.atOnce, Retries: 2, Backoff: time.Millisecond,
-		Ships: harbour, Notifier: w, Every: w.every, Pulse: 10 * time.Millisecond,
+		Ships: harbour, Notifier: tells, Every: w.every, Pulse: 10 * time.Millisecond,
 	})
 	return &works{p, db, logs, w}
 }

@@ -15,8 +15,9 @@ import (
 
 // notifier brings notices to those whom server.yml names.
 type notifier struct {
-	url    string // of the server
-	listed []listener
+	url      string // of the server
+	listed   []listener
+	statuses statuses
 }
 
 var _ pipeline.Notifier = (*notifier)(nil)
@@ -32,7 +33,7 @@ type listener struct {
 }
 
 func newNotifier(c *config.Config) *notifier {
-	n := &notifier{url: c.URL}
+	n := &notifier{url: c.URL, statuses: newStatuses(c)}
 	for _, l := range c.Notify {
 		n.listed = append(n.listed, listener{l, listenerName(l), notify.Webhook{URL: l.URL.Reveal(), Secret: l.Secret.Reveal()}})
 	}
@@ -88,9 +89,13 @@ func (l listener) topic(n pipeline.Notice) (config.Topic, bool) {
 	return "", false
 }
 
-// Addressees names the listeners that want a notice.
+// Addressees names the listeners that want a notice, and the forge of its
+// commit.
 func (n *notifier) Addressees(what pipeline.Notice) []string {
 	var all []string
+	if forge := n.statuses.addressee(what); forge != "" {
+		all = append(all, forge)
+	}
 	for _, l := range n.listed {
 		if _, wants := l.topic(what); wants && !slices.Contains(all, l.name) {
 			all = append(all, l.name)
@@ -101,6 +106,9 @@ func (n *notifier) Addressees(what pipeline.Notice) []string {
 
 // Deliver makes one attempt to bring a letter to whom it is for.
 func (n *notifier) Deliver(ctx context.Context, l pipeline.Letter) error {
+	if l.To == n.statuses.addressee(l.Notice) {
+		return n.statuses.deliver(ctx, l.Notice, n.page(l.Run))
+	}
 	for _, one := range n.listed {
 		if topic, wants := one.topic(l.Notice); wants && one.name == l.To {
 			return one.to.Send(ctx, fmt.Sprintf("%d-%x", l.ID, l.At.UnixMicro()), n.message(l.Notice, topic))
@@ -115,7 +123,10 @@ func (n *notifier) message(what pipeline.Notice, topic config.Topic) notify.Mess
 		Ship: what.Ship, Run: what.Run, Text: what.Text,
 	}
 	if what.Run != 0 {
-		m.URL = fmt.Sprintf("%s/runs/%d", n.url, what.Run)
+		m.URL = n.page(what.Run)
 	}
 	return m
 }
+
+// page is where a run is shown.
+func (n *notifier) page(run batuta.RunID) string { return fmt.Sprintf("%s/runs/%d", n.url, run) }

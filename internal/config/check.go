@@ -34,8 +34,13 @@ func (k check) all() {
 	k.server()
 	k.registry()
 	k.ships()
+	statuses := map[Status]batuta.AppName{}
 	for _, name := range slices.Sorted(maps.Keys(k.c.Apps)) {
-		k.app(name, k.c.Apps[name])
+		a := k.c.Apps[name]
+		k.app(name, a)
+		if a.Status != nil {
+			k.sameStatus(document.Path{"apps", string(name)}, name, *a.Status, statuses)
+		}
 	}
 	k.people()
 	k.listeners()
@@ -107,6 +112,7 @@ func (k check) app(name batuta.AppName, a App) {
 	if a.Keep != nil {
 		k.atLeast(at.At("keep", "releases"), a.Keep.Releases, 1)
 	}
+	k.status(at, a)
 	for _, key := range slices.Sorted(maps.Keys(a.Secrets)) {
 		k.try(at.At("secrets", key), batuta.CheckName(key))
 	}

@@ -119,6 +119,7 @@ type App struct {
 	Allow          Allow                                  `yaml:"allow"`
 	Secrets        map[string]Secret                      `yaml:"secrets"` // what ${secret:NAME} means in its documents
 	Keep           *Keep                                  `yaml:"keep"`    // nil: the server's
+	Status         *Status                                `yaml:"status"`  // nil: no forge is told of its runs
 }
 
 // Credentials open a private repository, in one of three ways: a token, a
@@ -211,6 +212,11 @@ func (c *Config) fillIn() {
 	for name, s := range c.Ships {
 		s.Address = cmp.Or(s.Address, s.tunnelHost(), EndpointHost(s.Endpoint))
 		c.Ships[name] = s
+	}
+	for _, a := range c.Apps {
+		if a.Status != nil {
+			a.Status.fillIn(a)
+		}
 	}
 }
 

@@ -19,10 +19,11 @@ func TestSchema(t *testing.T) {
 			reflect.TypeFor[Secret](): schema.OneOf(schema.Scalar(),
 				schema.Object(schema.Key{Name: "env", Of: schema.Text(""), Required: true}),
 				schema.Object(schema.Key{Name: "file", Of: schema.Text(""), Required: true})),
-			reflect.TypeFor[Reach](): schema.OneOf(schema.List(schema.Text("")), schema.Map(schema.Scalar())),
-			reflect.TypeFor[Right](): schema.Word(rights...),
-			reflect.TypeFor[Topic](): schema.Word(topics...),
-			reflect.TypeFor[Size]():  schema.OneOf(schema.Text(sizeForm.String()), &jsonschema.Schema{Type: "integer"}),
+			reflect.TypeFor[Reach]():     schema.OneOf(schema.List(schema.Text("")), schema.Map(schema.Scalar())),
+			reflect.TypeFor[Right]():     schema.Word(rights...),
+			reflect.TypeFor[Topic]():     schema.Word(topics...),
+			reflect.TypeFor[ForgeName](): schema.Word(forges...),
+			reflect.TypeFor[Size]():      schema.OneOf(schema.Text(sizeForm.String()), &jsonschema.Schema{Type: "integer"}),
 		},
 	})
 	for _, text := range []string{

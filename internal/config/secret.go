@@ -162,6 +162,9 @@ func (c *Config) secrets() []Secret {
 		a := c.Apps[name]
 		all = append(all, a.Credentials.Token, a.Credentials.Password, a.Credentials.SSHKey, a.Credentials.KnownHosts)
 		all = append(all, a.WebhookSecrets...)
+		if a.Status != nil {
+			all = append(all, a.Status.Token)
+		}
 		for _, key := range slices.Sorted(maps.Keys(a.Secrets)) {
 			all = append(all, a.Secrets[key])
 		}
