@@ -153,10 +153,10 @@ func build(t *testing.T, b *builder.Builder, r builder.Request) (v1.Image, *outp
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
-	if built.Repository != r.Repository {
-		t.Errorf("built %s, want an image of %s", built, r.Repository)
+	if built.Image.Repository != r.Repository {
+		t.Errorf("built %s, want an image of %s", built.Image, r.Repository)
 	}
-	pulled, err := crane.Pull(built.String(), crane.Insecure)
+	pulled, err := crane.Pull(built.Image.String(), crane.Insecure)
 	must(t, err)
 	return pulled, &log
 }
@@ -168,7 +168,7 @@ func buildFails(t *testing.T, b *builder.Builder, r builder.Request, kind batuta
 	var log output
 	built, err := b.Build(t.Context(), r, &log)
 	if err == nil {
-		t.Fatalf("built %s, want an error\n%s", built, log.String())
+		t.Fatalf("built %s, want an error\n%s", built.Image, log.String())
 	}
 	if !errors.Is(err, kind) {
 		var e *batuta.Error

@@ -48,8 +48,9 @@ func TestBuildReadsNoOtherAppsImages(t *testing.T) {
 		b.registry = newRegistry(t, perApp)
 		built := b.builder(t, login(b.registry, "of nobody"))
 		theirs := as(b.request(t, builder.Recipe{}, map[string]string{"Dockerfile": "FROM busybox\nCOPY page /\n", "page": "ahoy"}))
-		image, err := built.Build(t.Context(), theirs, &output{})
+		first, err := built.Build(t.Context(), theirs, &output{})
 		must(t, err)
+		image := first.Image
 		// Their second build has the daemon pull what the first one pushed.
 		again := as(b.request(t, builder.Recipe{}, map[string]string{"Dockerfile": "FROM " + image.String() + "\nRUN cat /page\n"}))
 		again.App, again.Repository, again.Login = theirs.App, theirs.Repository, theirs.Login

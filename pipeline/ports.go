@@ -196,7 +196,7 @@ type (
 
 	// Builder makes an image of a tree and pushes it.
 	Builder interface {
-		Build(ctx context.Context, r builder.Request, log io.Writer) (batuta.Image, error)
+		Build(ctx context.Context, r builder.Request, log io.Writer) (builder.Result, error)
 	}
 
 	// Tester runs a test of the recipe. The error is of what kept it from

@@ -165,15 +165,15 @@ func (j *journey) build(name batuta.ImageName, recipe builder.Recipe, built map[
 			}
 			secrets[id] = []byte(value)
 		}
-		image, err := j.Builder.Build(ctx, builder.Request{
+		result, err := j.Builder.Build(ctx, builder.Request{
 			App: j.app.Name, Image: name, Revision: j.run.Push.Revision,
 			Source: dir, Recipe: recipe, Secrets: secrets, Images: built,
 			Repository: path.Join(j.app.Images, string(name)), Login: j.app.Login,
 		}, log)
 		if err == nil {
-			fmt.Fprintln(log, image)
+			fmt.Fprintln(log, result.Image)
 		}
-		return image, err
+		return result.Image, err
 	}
 }
 

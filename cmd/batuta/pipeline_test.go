@@ -120,7 +120,7 @@ func (w *world) Fetch(ctx context.Context, _ gitsource.Repository, ref string, r
 }
 
 // Build makes an image whose digest tells the revision.
-func (w *world) Build(ctx context.Context, r builder.Request, log io.Writer) (batuta.Image, error) {
+func (w *world) Build(ctx context.Context, r builder.Request, log io.Writer) (builder.Result, error) {
 	w.mu.Lock()
 	w.builds = append(w.builds, r.Revision)
 	hook := w.onBuild
@@ -128,10 +128,11 @@ func (w *world) Build(ctx context.Context, r builder.Request, log io.Writer) (ba
 	fmt.Fprintf(log, "building with %s\n", r.Secrets["npm"])
 	if hook != nil {
 		if err := hook(ctx, r); err != nil {
-			return batuta.Image{}, err
+			return builder.Result{}, err
 		}
 	}
-	return batuta.Image{Repository: r.Repository, Digest: batuta.Digest("sha256:" + strings.Repeat("0", 24) + string(r.Revision))}, ctx.Err()
+	image := batuta.Image{Repository: r.Repository, Digest: batuta.Digest("sha256:" + strings.Repeat("0", 24) + string(r.Revision))}
+	return builder.Result{Image: image}, ctx.Err()
 }
 
 // Pin knows what hub.example.edu has: everything.
