@@ -22,8 +22,9 @@ func (r *rollout) untouchable(ctx context.Context, cause error) string {
 	return ""
 }
 
-// abandon ends a deployment where it is, and says what it leaves.
-func (r *rollout) abandon(cause error, why string) (Outcome, error) {
+// abandon ends a deployment where it is, and says what it leaves. One that has
+// touched nothing, and is alone, leaves nothing.
+func (r *rollout) abandon(ctx context.Context, cause error, why string) (Outcome, error) {
 	outcome := Outcome{Status: batuta.Failed, Failed: r.tolerated()}
 	for _, t := range r.tasks {
 		if left := t.left(); left != "" {
@@ -31,8 +32,12 @@ func (r *rollout) abandon(cause error, why string) (Outcome, error) {
 		}
 	}
 	left := "nothing had been touched"
-	if len(outcome.Left) > 0 {
+	switch {
+	case len(outcome.Left) > 0:
 		left = "left as it is:\n  " + strings.Join(outcome.Left, "\n  ")
+	case !errors.Is(context.Cause(ctx), errLost):
+		r.waive(ctx)
+		_ = r.end(ctx)
 	}
 	return outcome, &batuta.Error{Kind: kindOf(cause), Err: fmt.Errorf("%w\n%s; %s", cause, why, left)}
 }

@@ -24,7 +24,8 @@ type Outcome struct {
 }
 
 // Apply follows the plan and nothing else. It holds the environment's lease on
-// every ship that it changes. Everything that can be checked is checked, and
+// every ship that it changes, and on some that all plans of the environment
+// share. Everything that can be checked is checked, and
 // every image is on its ship, before anything is touched. Then, wave by wave
 // and batch by batch, what is new starts and must become ready before what is
 // old stops, and must stay so for as long as its service's policy says. If
@@ -59,11 +60,10 @@ func (f *Fleet) Apply(ctx context.Context, plan Plan, log func(Event)) (Outcome,
 // carryAllOut does what the plan says, up to the point from which there is no
 // way back.
 func (r *rollout) carryAllOut(ctx context.Context) error {
-	if err := r.pull(ctx); err != nil {
-		return err
-	}
-	if err := r.sweep(ctx); err != nil {
-		return err
+	for _, first := range []func(context.Context) error{r.pull, r.begin, r.promise, r.sweep} {
+		if err := first(ctx); err != nil {
+			return err
+		}
 	}
 	for _, wave := range r.waves() {
 		if err := r.carryOut(ctx, wave); err != nil {
@@ -73,15 +73,21 @@ func (r *rollout) carryAllOut(ctx context.Context) error {
 	if err := r.after(ctx); err != nil {
 		return err
 	}
-	return r.watchAll(ctx)
+	if err := r.watchAll(ctx); err != nil {
+		return err
+	}
+	return r.end(ctx)
 }
 
 // rollout is one plan being applied.
 type rollout struct {
 	fleet *Fleet
 	plan  Plan
-	tasks []*task       // of the plan's changes, in their order
-	lost  chan struct{} // closed when somebody else has the lease; nil without one
+	tasks []*task           // of the plan's changes, in their order
+	lost  chan struct{}     // closed when somebody else has the lease; nil without one
+	seats []batuta.ShipName // that have the lease whatever is changed, and the note of it
+	noted bool              // they have the note
+	owed  []Container       // of the hooks that are to run when all is ready
 
 	mu    sync.Mutex // guards what follows
 	log   func(Event)
@@ -92,12 +98,13 @@ type rollout struct {
 // task is one change being made.
 type task struct {
 	Change
-	ship    Ship
-	begun   bool        // a container may be there that was not there before
-	id      string      // the container as declared, once it is known
-	ready   bool        // it was ready
-	stopped []Container // what was stopped for it
-	out     error       // why it failed and was put back; the deployment goes on without it
+	ship        Ship
+	begun       bool        // a container may be there that was not there before
+	id          string      // the container as declared, once it is known
+	ready       bool        // it was ready
+	stopped     []Container // what was stopped for it
+	interrupted bool        // an earlier deployment began it, and came to no end
+	out         error       // why it failed and was put back; the deployment goes on without it
 }
 
 func newRollout(f *Fleet, plan Plan, log func(Event)) *rollout {

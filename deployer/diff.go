@@ -224,13 +224,13 @@ func (c *Change) reasons() []string {
 }
 
 // before is the container that did the instance's work so far: of the old ones
-// the newest that lives, or else the newest that ever ran, or else any.
+// the last started that lives, or else that ever ran, or else any.
 func (c *Change) before() *Container {
 	if len(c.old) == 0 {
 		return nil
 	}
 	best := slices.MaxFunc(c.old, func(a, b Container) int {
-		return cmp.Or(compareBool(a.alive(), b.alive()), compareBool(a.ran(), b.ran()), a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
+		return cmp.Or(compareBool(a.alive(), b.alive()), compareBool(a.ran(), b.ran()), a.Started.Compare(b.Started), a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
 	})
 	return &best
 }

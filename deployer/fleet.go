@@ -176,7 +176,7 @@ func (f *Fleet) clear(ctx context.Context, name batuta.ShipName, s Scope) error 
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	return f.act(ctx, 0, func(ctx context.Context) error { return ship.RemoveNetwork(ctx, s) })
+	return errors.Join(f.act(ctx, 0, func(ctx context.Context) error { return ship.RemoveNetwork(ctx, s) }), f.endOn(ctx, name, s))
 }
 
 func unavailable(ship batuta.ShipName, why error) error {

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -67,6 +68,53 @@ func (r *rollout) before(ctx context.Context, g *group) error {
 		return nil
 	}
 	return r.hooks(ctx, g, hookBefore, g.Hooks.Before)
+}
+
+// promise makes the containers of the hooks that are to run when all is ready,
+// before anything changes: whoever is killed meanwhile leaves them to tell the
+// next deployment that it has to run them.
+func (r *rollout) promise(ctx context.Context) error {
+	for _, wave := range r.waves() {
+		for _, g := range r.groups(wave) {
+			if !r.touches(g) {
+				continue
+			}
+			for n, h := range g.Hooks.After {
+				if err := r.owe(ctx, h.marked(g.service, hookAfter, n)); err != nil {
+					return &failure{g.service, fmt.Sprintf("prepare hook %s of %s on %s", hookAfter, g.service, h.Instance.Ship), err}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// owe makes the container of one hook. One that was interrupted is not gone
+// before the new one is there.
+func (r *rollout) owe(ctx context.Context, i Instance) error {
+	ship := r.fleet.ships[i.Ship]
+	return r.fleet.act(ctx, 0, func(ctx context.Context) error {
+		for _, c := range r.plan.interrupted {
+			if !matches(c, &i) || !c.alive() {
+				continue
+			}
+			if err := ship.Kill(ctx, c.ID); err != nil {
+				return err
+			}
+		}
+		id, err := ship.Create(ctx, r.plan.Scope, r.plan.Release, i)
+		if err == nil {
+			r.owed = append(r.owed, Container{ID: id, Ship: i.Ship})
+		}
+		return err
+	})
+}
+
+// waive removes the containers of hooks that are not to run any more.
+func (r *rollout) waive(ctx context.Context) {
+	for _, c := range r.owed {
+		_ = r.fleet.remove(ctx, c) // the next deployment does it otherwise
+	}
 }
 
 // after runs the hooks of all services that changed, each service's in order.
@@ -176,6 +224,9 @@ func (r *rollout) print(ctx context.Context, a awaited, i Instance) error {
 // them no longer holds the lease.
 func (r *rollout) sweep(ctx context.Context) error {
 	for _, c := range r.plan.interrupted {
+		if slices.ContainsFunc(r.owed, func(o Container) bool { return o.ID == c.ID }) {
+			continue
+		}
 		if err := r.fleet.remove(ctx, c); err != nil {
 			return fmt.Errorf("remove the interrupted hook %s on %s: %w", c.Name, c.Ship, err)
 		}

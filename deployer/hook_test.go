@@ -143,6 +143,31 @@ func TestAHookThatWasInterruptedIsNoInstanceAndRunsAgain(t *testing.T) {
 	})
 }
 
+// TestAHookAfterIsNotLostWhereverItIsKilled kills a first deployment, of which
+// nothing but the hook may be left to do.
+func TestAHookAfterIsNotLostWhereverItIsKilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for at := int64(1); ; at++ {
+			h := newHarbour("ship-a", "ship-b")
+			h.behave(commands(migrates(0)))
+			want := hooked(h.spec(t, oneService, image(2)), after, "migrate")
+			k := &killer{at: at / 2, answered: at%2 == 0}
+			k.aim(h)
+			_, _ = h.apply(t.Context(), want)
+			killed := k.calls.Load() >= k.at
+			k.stop(h)
+			h.live(t, want)
+			if !slices.ContainsFunc(h.events, func(e string) bool { return strings.Contains(e, "hook after of web is done") }) {
+				t.Errorf("killed at call %d (answered %v): the hook never ran: %q", k.at, k.answered, h.events)
+			}
+			h.wantRuns(t, "web-1 on ship-a: 2222 running", "web-2 on ship-b: 2222 running")
+			if !killed || t.Failed() {
+				return
+			}
+		}
+	})
+}
+
 func TestApplyConvergesWhereverItIsKilledWithAHook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for at := int64(1); ; at++ {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -15,14 +16,26 @@ import (
 // took.
 var errLost = errors.New("the lease is lost")
 
-// hold takes the environment's lease on every ship that the plan changes. The
-// context that it gives ends when the lease is lost; release lets go of it. A
-// plan with nothing to do needs none.
+// seats is on how many ships every plan of an environment takes its lease.
+const seats = 3
+
+// seats are the ships on which the plan takes the lease whatever it changes:
+// the first, by name, of all that answered when it was made. Two plans of one
+// environment meet on one of them, even if they saw up to two ships otherwise.
+func (f *Fleet) seats(p Plan) []batuta.ShipName {
+	names := slices.Sorted(maps.Keys(f.answered(p)))
+	return names[:min(len(names), seats)]
+}
+
+// hold takes the environment's lease on its seats and on every ship that the
+// plan changes. The context that it gives ends when the lease is lost; release
+// lets go of it. A plan with nothing to do needs none.
 func (r *rollout) hold(ctx context.Context) (_ context.Context, release func(), _ error) {
 	if r.plan.Empty() {
 		return ctx, func() {}, nil
 	}
-	l := newLease(r.fleet, r.plan.Scope, r.fleet.holder(r.plan.By), r.plan.touched())
+	r.seats = r.fleet.seats(r.plan)
+	l := newLease(r.fleet, r.plan.Scope, r.fleet.holder(r.plan.By), r.plan.touched(), r.seats)
 	r.lost = l.lost
 	return l.hold(ctx)
 }
@@ -30,8 +43,8 @@ func (r *rollout) hold(ctx context.Context) (_ context.Context, release func(), 
 // hold takes the lease and keeps it. The context that it gives ends when the
 // lease is lost; release lets go of it.
 //
-// The first ship, by name, is asked before the others: of two who want the same
-// ships, one is told no before it holds any.
+// The first ship is asked before the others: of two who want the same, one is
+// told no before it holds any.
 func (l *lease) hold(ctx context.Context) (_ context.Context, release func(), _ error) {
 	if err := l.fleet.enter(l.scope, l.holder); err != nil {
 		return ctx, nil, err
@@ -108,12 +121,22 @@ type lease struct {
 	fleet  *Fleet
 	scope  Scope
 	holder string
-	ships  []batuta.ShipName
-	lost   chan struct{} // closed when it is
+	ships  []batuta.ShipName // the seats, and then the others
+	seats  int
+	needed map[batuta.ShipName]bool // ships that are changed
+	lost   chan struct{}            // closed when it is
 }
 
-func newLease(f *Fleet, s Scope, holder string, ships []batuta.ShipName) *lease {
-	return &lease{fleet: f, scope: s, holder: holder, ships: ships, lost: make(chan struct{})}
+// newLease is the lease on the ships that are changed and on the seats.
+func newLease(f *Fleet, s Scope, holder string, changed, seats []batuta.ShipName) *lease {
+	l := &lease{fleet: f, scope: s, holder: holder, ships: slices.Clone(seats), seats: len(seats), needed: map[batuta.ShipName]bool{}, lost: make(chan struct{})}
+	for _, name := range changed {
+		l.needed[name] = true
+		if !slices.Contains(seats, name) {
+			l.ships = append(l.ships, name)
+		}
+	}
+	return l
 }
 
 // take takes or renews the lease on all ships.
@@ -121,16 +144,36 @@ func (l *lease) take(ctx context.Context) error {
 	if len(l.ships) == 0 {
 		return nil
 	}
-	if err := l.on(ctx, l.ships[0]); err != nil {
-		return err
-	}
 	errs := make([]error, len(l.ships))
+	if errs[0] = l.on(ctx, l.ships[0]); errors.Is(errs[0], batuta.Conflict) {
+		return errs[0]
+	}
 	var all sync.WaitGroup
 	for n, name := range l.ships[1:] {
-		all.Go(func() { errs[n] = l.on(ctx, name) })
+		all.Go(func() { errs[n+1] = l.on(ctx, name) })
 	}
 	all.Wait()
-	return errors.Join(errs...)
+	return l.enough(errs)
+}
+
+// enough is why the lease is not had, given why it is not on each ship: another
+// has it, or it is not on a ship that is changed, or not on half of the seats.
+// One bad ship that is only a seat keeps nobody from deploying to the others.
+func (l *lease) enough(errs []error) error {
+	var serious, spared []error
+	for n, err := range errs {
+		switch {
+		case err == nil:
+		case l.needed[l.ships[n]] || errors.Is(err, batuta.Conflict):
+			serious = append(serious, err)
+		default:
+			spared = append(spared, err)
+		}
+	}
+	if 2*len(spared) > l.seats {
+		serious = append(serious, spared...)
+	}
+	return errors.Join(serious...)
 }
 
 // on takes or renews the lease on one ship. One that knows no leases is no

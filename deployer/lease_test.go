@@ -57,6 +57,71 @@ func TestOfTwoWhoDeployAtOnceOneIsToldWhoTheOtherIs(t *testing.T) {
 	})
 }
 
+// TestTwoWhoChangeDifferentShipsExcludeEachOther has two servers deploy two
+// documents of one environment that have no ship in common, each with a view
+// of its own of which ships answer.
+func TestTwoWhoChangeDifferentShipsExcludeEachOther(t *testing.T) {
+	at := func(ship string) string {
+		return "\nservices:\n  web: {build: web, instances: {web-" + ship[5:] + ": {ship: " + ship + "}}, lifecycle: {running: [{type: tcp, port: 80}]}}\n"
+	}
+	for name, dark := range map[string]batuta.ShipName{"both see all ships": "", "one does not see the first": "ship-a"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHarbour("ship-a", "ship-b", "ship-c", "ship-d", "ship-e")
+				h.behave(func(deployer.Instance) shiptest.Behaviour { return shiptest.Behaviour{ReadyAfter: 20 * time.Second} })
+				for name, s := range h.ships {
+					s.Before = func(c shiptest.Call) error {
+						if c.By == "ada" && name == dark {
+							return &batuta.Error{Kind: batuta.Unavailable, Message: "no route to host"}
+						}
+						return nil
+					}
+				}
+				ada, bob := h.another("ada@laptop"), h.another("server main")
+				asAda := shiptest.As(t.Context(), "ada")
+				hers, err := ada.Plan(asAda, h.spec(t, at("ship-d"), image(1)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				his, err := bob.Plan(t.Context(), h.spec(t, at("ship-e"), image(1)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				first := make(chan error, 1)
+				go func() { _, err := bob.Apply(t.Context(), his, nil); first <- err }()
+				time.Sleep(time.Second) // of the bubble
+				outcome, err := ada.Apply(asAda, hers, nil)
+				if outcome.Status != batuta.Failed || !errors.Is(err, batuta.Conflict) || !strings.Contains(err.Error(), "qa is being changed by server main") {
+					t.Errorf("apply = %v, %v", outcome, err)
+				}
+				if err := <-first; err != nil {
+					t.Errorf("the first: %v", err)
+				}
+				h.wantRuns(t, "web-e on ship-e: 1111 running")
+			})
+		})
+	}
+}
+
+func TestOneBadShipThatIsNotChangedKeepsNobodyFromDeploying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a", "ship-b", "ship-c")
+		h.ships["ship-a"].Before = func(c shiptest.Call) error {
+			if slices.Contains([]string{"Lock", "Begin", "End"}, c.Method) {
+				return &batuta.Error{Kind: batuta.Internal, Message: "no space left on device"}
+			}
+			return nil
+		}
+		onB := strings.ReplaceAll(oneService, "count: 2, on: {role: web}", "instances: {web-1: {ship: ship-b}}")
+		h.live(t, h.spec(t, onB, image(1)))
+		h.ships["ship-c"].Before = h.ships["ship-a"].Before
+		if _, err := h.apply(t.Context(), h.spec(t, onB, image(2))); err == nil || !strings.Contains(err.Error(), "no space left on device") {
+			t.Errorf("with most seats bad: %v", err)
+		}
+		h.wantRuns(t, "web-1 on ship-b: 1111 running")
+	})
+}
+
 func TestALeaseIsKeptForAsLongAsADeploymentTakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbour("ship-a")

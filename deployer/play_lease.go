@@ -17,7 +17,7 @@ func (s *scene) hold(ctx context.Context) (_ context.Context, release func(), _ 
 	if len(ships) == 0 {
 		return ctx, func() {}, nil
 	}
-	held, release, err := newLease(s.fleet, s.play.spec.Scope, s.fleet.holder(string(s.order.Verb)), ships).hold(ctx)
+	held, release, err := newLease(s.fleet, s.play.spec.Scope, s.fleet.holder(string(s.order.Verb)), ships, nil).hold(ctx)
 	if err != nil {
 		return ctx, nil, err
 	}

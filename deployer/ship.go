@@ -236,7 +236,8 @@ type (
 	}
 
 	// Locker keeps two from changing an environment at the same time, whoever
-	// they are and whatever server they belong to.
+	// they are and whatever server they belong to, and remembers of the last
+	// whether it came to an end.
 	Locker interface {
 		// Lock takes or renews the scope's lease for the holder, until ttl
 		// from now by the ship's clock. If another holds it, it is taken not,
@@ -244,6 +245,12 @@ type (
 		Lock(ctx context.Context, s Scope, holder string, ttl time.Duration) (by string, err error)
 		// Unlock lets go of it. One that is not the holder's is left alone.
 		Unlock(ctx context.Context, s Scope, holder string) error
+		// Begin notes that the scope is being changed, however long the lease
+		// lasts, and gives the note that stands: this one, or that of an
+		// earlier change that has no end.
+		Begin(ctx context.Context, s Scope, n Note) (Note, error)
+		// End takes the note away, whoever made it.
+		End(ctx context.Context, s Scope) error
 	}
 
 	// Ship is one Docker host.
@@ -256,6 +263,12 @@ type (
 		Locker
 	}
 )
+
+// Note is what a deployment leaves on a ship for as long as it is under way.
+type Note struct {
+	Change string   // names the deployment; no two have one name
+	Left   []string // the ids of containers that stood still at its begin, and had been replaced already
+}
 
 // Login is a person's or a server's word to a registry.
 type Login struct {

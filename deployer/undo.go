@@ -18,7 +18,7 @@ func (r *rollout) undo(ctx context.Context, cause error) (Outcome, error) {
 		return outcome, cause
 	}
 	if why := r.untouchable(ctx, cause); why != "" {
-		return r.abandon(cause, why)
+		return r.abandon(ctx, cause, why)
 	}
 	cancelled := ctx.Err() != nil
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), r.fleet.options.Undo, fmt.Errorf("gave up after %s", r.fleet.options.Undo))
@@ -33,6 +33,10 @@ func (r *rollout) undo(ctx context.Context, cause error) (Outcome, error) {
 	if outcome.Undone = errors.Join(errs...); outcome.Undone != nil {
 		outcome.Status = batuta.Failed
 		cause = &batuta.Error{Kind: kindOf(cause), Err: fmt.Errorf("%w\nand what ran before is not all back: %w", cause, outcome.Undone)}
+	}
+	r.waive(ctx)
+	if outcome.Undone == nil {
+		_ = r.end(ctx) // what runs is whole, even if nobody hears of it
 	}
 	if !cancelled {
 		r.onFailure(ctx)
@@ -63,7 +67,7 @@ func (r *rollout) refused(ctx context.Context) Outcome {
 }
 
 // touched tells whether there is anything to undo.
-func (t *task) touched() bool { return t.begun || len(t.stopped) > 0 || t.interrupted() }
+func (t *task) touched() bool { return t.begun || len(t.stopped) > 0 || t.interrupted }
 
 // ranBefore tells whether there was anything of the environment.
 func (r *rollout) ranBefore() bool {
@@ -151,7 +155,7 @@ func (r *rollout) revive(ctx context.Context, t *task) error {
 // lost are the containers that should run if the task never was: those it
 // stopped, or the one that a deployment before it, which was killed, stopped.
 func (t *task) lost() []Container {
-	if len(t.stopped) > 0 || t.want == nil || !t.begun && !t.interrupted() {
+	if len(t.stopped) > 0 || t.want == nil || !t.interrupted && (!t.begun || t.current != nil) {
 		return t.stopped
 	}
 	if c := t.before(); c != nil && c.ran() && !c.alive() {
@@ -160,17 +164,13 @@ func (t *task) lost() []Container {
 	return nil
 }
 
-// interrupted tells whether the declared container was found beside the one it
-// replaces.
-func (t *task) interrupted() bool {
-	before := t.before()
-	return t.Action == Replace && t.current != nil && before != nil && before.ran()
-}
-
 // drop removes the task's new container.
 func (r *rollout) drop(ctx context.Context, t *task) error {
-	if t.want == nil || t.Action == Keep || t.Action == Restart || !t.begun && !t.interrupted() {
+	if t.want == nil || t.Action == Keep || t.Action == Restart || !t.begun && !t.interrupted {
 		return nil
+	}
+	if before := t.before(); t.current != nil && !t.interrupted && (before == nil || !before.alive()) {
+		return nil // it was there, and beside it only what was left behind
 	}
 	ids := []string{t.id}
 	if t.id == "" { // the ship may have made it, and not been able to say so

@@ -24,9 +24,11 @@ const (
 	labelSpec        = "batuta.spec"   // deployer.Instance.Spec
 	labelImage       = "batuta.image"  // repository@digest: Docker forgets it when the image's name goes
 	labelPool        = "batuta.pool"   // of a network: the range that its addresses are from
-	labelRole        = "batuta.role"   // of what Batuta makes for itself: probe, pool, lock
+	labelRole        = "batuta.role"   // of what Batuta makes for itself: probe, pool, lock, note
 	labelHolder      = "batuta.holder" // of a lock: who has it
 	labelTTL         = "batuta.ttl"    // of a lock: how long after it was made it ends
+	labelChange      = "batuta.change" // of a note: deployer.Note.Change
+	labelLeft        = "batuta.left"   // of a note: deployer.Note.Left
 
 	labelPrefix = "batuta."
 )
@@ -36,6 +38,7 @@ const (
 	roleProbe = "probe"
 	rolePool  = "pool"
 	roleLock  = "lock"
+	roleNote  = "note"
 )
 
 // scopeLabels mark what belongs to a scope: its networks and volumes.

@@ -159,8 +159,13 @@ func (s *Ship) lives(ctx context.Context, l lease) (bool, error) {
 
 // leaseNames is what the names of a scope's generations begin with.
 func leaseNames(s deployer.Scope) string {
+	return "batuta-lock-" + scopeHash(s) + "-"
+}
+
+// scopeHash names a scope where not every letter may stand.
+func scopeHash(s deployer.Scope) string {
 	sum := sha256.Sum256([]byte(string(s.App) + "\x00" + string(s.Environment)))
-	return "batuta-lock-" + hex.EncodeToString(sum[:8]) + "-"
+	return hex.EncodeToString(sum[:8])
 }
 
 // leaseOf reads a generation from its volume.

@@ -152,8 +152,13 @@ func calls(s *docker.Ship, b *bench, id string) map[string]func(context.Context)
 			_, err := s.Prune(ctx, []string{b.image.Repository}, []batuta.Image{b.image})
 			return err
 		},
-		"Lock":          func(ctx context.Context) error { _, err := s.Lock(ctx, b.scope, "ada", time.Minute); return err },
-		"Unlock":        func(ctx context.Context) error { return s.Unlock(ctx, b.scope, "ada") },
+		"Lock":   func(ctx context.Context) error { _, err := s.Lock(ctx, b.scope, "ada", time.Minute); return err },
+		"Unlock": func(ctx context.Context) error { return s.Unlock(ctx, b.scope, "ada") },
+		"Begin": func(ctx context.Context) error {
+			_, err := s.Begin(ctx, b.scope, deployer.Note{Change: "run 12"})
+			return err
+		},
+		"End":           func(ctx context.Context) error { return s.End(ctx, b.scope) },
 		"Remove":        func(ctx context.Context) error { return s.Remove(ctx, id) },
 		"RemoveNetwork": func(ctx context.Context) error { return s.RemoveNetwork(ctx, b.scope) },
 		"Wait":          func(ctx context.Context) error { _, err := s.Wait(ctx, id); return err },

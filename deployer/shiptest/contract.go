@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(*testing.T) Fixture) {
 		"an image in use is not pruned":         prunes,
 		"a lease has one holder":                locks,
 		"a lease ends by itself":                expires,
+		"a note stands until its end":           notes,
 		"checks":                                checks,
 		"environment reaches the container":     environment,
 		"a host port has one holder":            hostPort,

@@ -19,7 +19,10 @@ func (f *Fake) Create(ctx context.Context, s deployer.Scope, r batuta.ReleaseNum
 		id, err = f.create(s, r, i)
 		return err
 	})
-	return id, err
+	if err != nil { // an answer that is lost tells no id
+		return "", err
+	}
+	return id, nil
 }
 
 func (f *Fake) create(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) (string, error) {

@@ -38,6 +38,7 @@ type Fake struct {
 	boxes  map[string]*box
 	images map[batuta.Image]bool
 	leases map[deployer.Scope]lease
+	notes  map[deployer.Scope]deployer.Note
 	builds map[string]int // by reference: how often its registry got a new image
 	pulled map[string]int // which of them the ship has
 	made   int
@@ -64,7 +65,7 @@ func (c Call) Changes() bool {
 
 // New makes an empty ship.
 func New(name batuta.ShipName) *Fake {
-	return &Fake{name: name, boxes: map[string]*box{}, images: map[batuta.Image]bool{}, leases: map[deployer.Scope]lease{}, builds: map[string]int{}, pulled: map[string]int{}}
+	return &Fake{name: name, boxes: map[string]*box{}, images: map[batuta.Image]bool{}, leases: map[deployer.Scope]lease{}, notes: map[deployer.Scope]deployer.Note{}, builds: map[string]int{}, pulled: map[string]int{}}
 }
 
 // Calls lists all calls so far, in their order.

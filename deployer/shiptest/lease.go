@@ -2,6 +2,7 @@ package shiptest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"batuta/deployer"
@@ -33,6 +34,29 @@ func (f *Fake) Unlock(ctx context.Context, s deployer.Scope, holder string) erro
 		if f.leases[s].holder == holder {
 			delete(f.leases, s)
 		}
+		return nil
+	})
+}
+
+// Begin notes that the scope is being changed, or gives the note that stands.
+func (f *Fake) Begin(ctx context.Context, s deployer.Scope, n deployer.Note) (stands deployer.Note, err error) {
+	err = f.call(ctx, Call{Method: "Begin"}, func() error {
+		if f.notes[s].Change == "" {
+			f.notes[s] = deployer.Note{Change: n.Change, Left: slices.Clone(n.Left)}
+		}
+		stands = f.notes[s]
+		return nil
+	})
+	if err != nil {
+		return deployer.Note{}, err
+	}
+	return stands, nil
+}
+
+// End takes the note away.
+func (f *Fake) End(ctx context.Context, s deployer.Scope) error {
+	return f.call(ctx, Call{Method: "End"}, func() error {
+		delete(f.notes, s)
 		return nil
 	})
 }

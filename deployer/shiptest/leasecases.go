@@ -2,6 +2,7 @@ package shiptest
 
 import (
 	"fmt"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -121,4 +122,49 @@ func expires(t *testing.T, b *bench) {
 	b.unlock(t, "ada") // which she has lost
 	b.lock(t, "ada", "grace")
 	b.unlock(t, "grace")
+}
+
+func notes(t *testing.T, b *bench) {
+	begin := func(s deployer.Scope, n deployer.Note) deployer.Note {
+		t.Helper()
+		stands, err := b.Ship.Begin(t.Context(), s, n)
+		if err != nil {
+			t.Error(err)
+		}
+		return stands
+	}
+	end := func() {
+		t.Helper()
+		if err := b.Ship.End(t.Context(), b.scope); err != nil {
+			t.Error(err)
+		}
+	}
+	end()
+	var stand [4]deployer.Note
+	var racing sync.WaitGroup
+	for n := range stand {
+		racing.Go(func() {
+			stand[n] = begin(b.scope, deployer.Note{Change: fmt.Sprint("run ", n), Left: []string{"0123", fmt.Sprint(n)}})
+		})
+	}
+	racing.Wait()
+	for _, n := range append(stand[1:], begin(b.scope, deployer.Note{Change: "late"})) {
+		if n.Change == "" || len(n.Left) != 2 || !reflect.DeepEqual(n, stand[0]) {
+			t.Errorf("the note that stands is %+v, and %+v", stand[0], n)
+		}
+	}
+	other := b.scope
+	other.Environment += "x"
+	if n := begin(other, deployer.Note{Change: "other"}); n.Change != "other" || len(n.Left) != 0 {
+		t.Errorf("another scope has the note %+v", n)
+	}
+	if err := b.Ship.End(t.Context(), other); err != nil {
+		t.Error(err)
+	}
+	end()
+	end()
+	if n := begin(b.scope, deployer.Note{Change: "next"}); n.Change != "next" {
+		t.Errorf("after the end stands %+v", n)
+	}
+	end()
 }

@@ -115,10 +115,9 @@ func (w *world) judgeStart(a *attempt, c shiptest.Sight) {
 }
 
 // messy tells that an attempt since the last one that went live was
-// interrupted, or that one left something behind, so that what was before is
-// not what was declared once.
+// interrupted, so that what was before is not what was declared once.
 func (w *world) messy() bool {
-	return w.litter || slices.ContainsFunc(w.since, func(a *attempt) bool { return a.interrupted })
+	return slices.ContainsFunc(w.since, func(a *attempt) bool { return a.interrupted })
 }
 
 // judgeEnd tells whether a container may be ended: not if it leaves its

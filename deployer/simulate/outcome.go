@@ -102,13 +102,8 @@ func (w *world) judgeLive(a *attempt, outcome deployer.Outcome, err error) {
 // judgeLeft wants nothing left but what is declared, unless something went
 // wrong.
 func (w *world) judgeLeft(a *attempt, declared map[string]bool) {
-	w.litter = false
 	for _, c := range w.ours() {
-		if declared[c.ID] {
-			continue
-		}
-		w.litter = true
-		if a.suffered == 0 {
+		if !declared[c.ID] && a.suffered == 0 {
 			w.violation("live, and %s (%s) on %s is left, %s", c.Instance, c.ID, c.Ship, c.State)
 		}
 	}

@@ -33,7 +33,6 @@ type world struct {
 	asFound  map[string]bool            // containers of others, to be left as they are
 	previous *attempt                   // the last one that went live
 	since    []*attempt                 // those after it
-	litter   bool                       // the previous one could not remove all that it replaced
 	trouble  time.Time                  // when the last attempt ended that may not have let go of its lease
 	log      []string
 	wrong    []string

@@ -1,0 +1,119 @@
+package deployer
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"batuta"
+)
+
+// begin notes on the seats that a deployment is under way, before it changes
+// anything. If each has the note of an earlier one, that one was interrupted,
+// and what it had stopped is what ran before; what it left standing still at
+// its own begin is not.
+func (r *rollout) begin(ctx context.Context) error {
+	if r.plan.Empty() {
+		return nil
+	}
+	mine := Note{Change: r.fleet.holder(r.plan.By) + " " + rand.Text(), Left: r.leftBehind()}
+	notes := make([]Note, len(r.seats))
+	had, err := r.onSeats(ctx, func(ctx context.Context, n int, s Ship) (err error) {
+		notes[n], err = s.Begin(ctx, r.plan.Scope, mine)
+		return err
+	})
+	if !had {
+		return fmt.Errorf("note that the environment is being changed: %w", err)
+	}
+	var earlier []Note
+	fresh := false
+	for _, n := range notes {
+		switch n.Change {
+		case mine.Change:
+			fresh = true
+		case "": // this seat knows of none
+		default:
+			earlier = append(earlier, n)
+		}
+	}
+	r.noted = true
+	if !fresh && len(earlier) > 0 {
+		r.resume(earlier)
+	}
+	return nil
+}
+
+// resume finds the tasks that an earlier deployment was interrupted at.
+func (r *rollout) resume(earlier []Note) {
+	for _, t := range r.tasks {
+		before := t.before()
+		t.interrupted = t.replaces() && before.ran() && !slices.ContainsFunc(earlier, func(n Note) bool { return slices.Contains(n.Left, before.ID) })
+	}
+}
+
+// leftBehind are the containers that stand still beside those that replaced
+// them: nobody could remove them when that deployment was live.
+func (r *rollout) leftBehind() []string {
+	var out []string
+	for _, t := range r.tasks {
+		if !t.replaces() {
+			continue
+		}
+		for _, c := range t.old {
+			if !c.alive() {
+				out = append(out, c.ID)
+			}
+		}
+	}
+	return out
+}
+
+// replaces tells whether the declared container was found beside others that
+// it replaces.
+func (t *task) replaces() bool { return t.Action == Replace && t.current != nil && len(t.old) > 0 }
+
+// end takes the notes away: what runs is whole, and there is no way back. It is
+// so if one seat at least knows it.
+func (r *rollout) end(ctx context.Context) error {
+	if !r.noted {
+		return nil
+	}
+	had, err := r.onSeats(ctx, func(ctx context.Context, _ int, s Ship) error { return s.End(ctx, r.plan.Scope) })
+	if !had {
+		return fmt.Errorf("note that the environment is changed: %w", err)
+	}
+	return nil
+}
+
+// onSeats does something on all seats at once, and again where one does not
+// answer. It is had if one of them did it, or none can.
+func (r *rollout) onSeats(ctx context.Context, do func(ctx context.Context, n int, s Ship) error) (had bool, _ error) {
+	errs := make([]error, len(r.seats))
+	var all sync.WaitGroup
+	for n, name := range r.seats {
+		all.Go(func() {
+			errs[n] = retry(ctx, func() error {
+				return r.fleet.act(ctx, 0, func(ctx context.Context) error { return do(ctx, n, r.fleet.ships[name]) })
+			})
+		})
+	}
+	all.Wait()
+	return len(errs) == 0 || slices.ContainsFunc(errs, func(err error) bool { return supported(err) == nil }), errors.Join(errs...)
+}
+
+// supported is the error, unless it says that the ship cannot do such a thing
+// at all.
+func supported(err error) error {
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
+}
+
+// endOn takes the note away from one ship, where nothing runs any more.
+func (f *Fleet) endOn(ctx context.Context, name batuta.ShipName, s Scope) error {
+	return supported(f.act(ctx, 0, func(ctx context.Context) error { return f.ships[name].End(ctx, s) }))
+}
