@@ -229,3 +229,28 @@ func deliverSigned(t *testing.T, address, secret, body string) {
 		t.Fatalf("the push is answered %s", a.Status)
 	}
 }
+
+// TestAChatIsTold brings a notice to an ntfy, under a name that does not show
+// its token.
+func TestAChatIsTold(t *testing.T) {
+	t.Parallel()
+	heard := make(chan string, 1)
+	ntfy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		heard <- string(body)
+		_, _ = io.WriteString(w, "{}")
+	}))
+	t.Cleanup(ntfy.Close)
+	n := listeners(t, `[{url: "ntfy://:tk_a_token@`+strings.TrimPrefix(ntfy.URL, "http://")+`/deploys?disabletls=yes", on: [recovery]}]`)
+	mended := pipeline.Notice{Kind: pipeline.WentLive, App: "shop", Environment: "qa", Run: 7, Recovered: true, Text: "release 2 is live in qa"}
+	to := n.Addressees(mended)
+	if len(to) != 1 || !strings.HasPrefix(to[0], "notify ntfy #") || strings.Contains(to[0], "tk_a_token") {
+		t.Fatalf("told are %q", to)
+	}
+	if err := n.Deliver(t.Context(), pipeline.Letter{Notice: mended, To: to[0]}); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-heard; got != "shop qa: recovered\nrelease 2 is live in qa\nhttps://batuta.example.edu/runs/7" {
+		t.Errorf("the chat is told %q", got)
+	}
+}

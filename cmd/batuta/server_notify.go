@@ -27,28 +27,40 @@ type listener struct {
 	config.Listener
 
 	name string
-	to   interface {
-		Send(ctx context.Context, id string, m notify.Message) error
-	}
+	to   sender
+}
+
+// sender brings one message to one place.
+type sender interface {
+	Send(ctx context.Context, id string, m notify.Message) error
 }
 
 func newNotifier(c *config.Config) *notifier {
 	n := &notifier{url: c.URL, statuses: newStatuses(c)}
 	for _, l := range c.Notify {
-		n.listed = append(n.listed, listener{l, listenerName(l), notify.Webhook{URL: l.URL.Reveal(), Secret: l.Secret.Reveal()}})
+		to := sender(notify.NewChat(l.URL.Reveal()))
+		if l.IsWebhook() {
+			to = notify.Webhook{URL: l.URL.Reveal(), Secret: l.Secret.Reveal()}
+		}
+		n.listed = append(n.listed, listener{l, listenerName(l), to})
 	}
 	return n
 }
 
 // listenerName is how the outbox and the audit trail call one that is told:
-// what may be shown of its URL, and a sum that tells it from others there.
+// what may be shown of its URL, which is a webhook's host or a chat's kind, and
+// a sum that tells it from others there.
 func listenerName(l config.Listener) string {
 	u, err := url.Parse(l.URL.Reveal())
 	if err != nil {
 		return "notify" // such a URL was refused
 	}
+	shown := u.Scheme
+	if l.IsWebhook() {
+		shown = u.Host
+	}
 	sum := sha256.Sum256([]byte(l.URL.Reveal()))
-	return fmt.Sprintf("notify %s #%x", u.Host, sum[:4])
+	return fmt.Sprintf("notify %s #%x", shown, sum[:4])
 }
 
 // topicsOf is what a notice is about, in server.yml's words; the first that

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"batuta"
 	"batuta/internal/document"
@@ -13,7 +14,7 @@ import (
 
 // Listener is somebody who is told what people should know.
 type Listener struct {
-	URL    Secret           `yaml:"url"`    // http or https: a webhook of one's own
+	URL    Secret           `yaml:"url"`    // http or https: a webhook of one's own; else what shoutrrr knows
 	Secret Secret           `yaml:"secret"` // signs what a webhook is told; at least MinTokenLength bytes; none: it is not signed
 	On     []Topic          `yaml:"on"`     // empty: all
 	Apps   []batuta.AppName `yaml:"apps"`   // empty: all, and the ships
@@ -45,14 +46,21 @@ func (t *Topic) UnmarshalDocument(n document.Node) error {
 	return nil
 }
 
+// IsWebhook tells whether it is a program of one's own, and not a chat.
+func (l Listener) IsWebhook() bool {
+	scheme, _, _ := strings.Cut(l.URL.Reveal(), ":")
+	return scheme == "http" || scheme == "https"
+}
+
 func (k check) listeners() {
 	for i, l := range k.c.Notify {
 		at := document.Path{"notify", strconv.Itoa(i)}
-		if l.URL.unresolved() {
-			continue // which was reported
-		}
-		if u, err := url.Parse(l.URL.Reveal()); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			k.d.Problem(at.At("url"), "this is not the URL of a webhook", "write https://host/path")
+		switch u, err := url.Parse(l.URL.Reveal()); {
+		case l.URL.unresolved(): // which was reported
+		case err != nil || u.Scheme == "" || l.IsWebhook() && u.Host == "":
+			k.d.Problem(at.At("url"), "this is not the URL of a webhook or of a chat", "write https://host/path, or one of the forms of "+chatForms)
+		case !l.IsWebhook():
+			k.chat(at, u, l)
 		}
 		k.strong(at.At("secret"), l.Secret)
 		for n, app := range l.Apps {
