@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"batuta"
@@ -27,8 +28,9 @@ func EnvironmentFile(env batuta.EnvironmentName) string {
 // blueprint reads batuta.yml and the documents of the environments it names
 // from the top of a tree. All that is wrong with them comes back at once, also
 // what shows only against what the server grants: so that nothing is built
-// that could not be deployed.
-func (a App) blueprint(tree fs.FS) (Blueprint, error) {
+// that could not be deployed. Extra is an environment beside those; empty if
+// there is none.
+func (a App) blueprint(tree fs.FS, extra batuta.EnvironmentName) (Blueprint, error) {
 	b := Blueprint{Documents: map[batuta.EnvironmentName]string{}}
 	data, err := readDocument(tree, RecipeFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -38,10 +40,14 @@ func (a App) blueprint(tree fs.FS) (Blueprint, error) {
 	}
 	b.Recipe, err = parseRecipe(RecipeFile, data, a.Name)
 	problems := asProblems(err)
-	for _, env := range b.Recipe.Promote {
+	envs := b.Recipe.Promote
+	if extra != "" && !slices.Contains(envs, extra) {
+		envs = append(slices.Clone(envs), extra)
+	}
+	for _, env := range envs {
 		text, err := readDocument(tree, EnvironmentFile(env))
 		if errors.Is(err, fs.ErrNotExist) {
-			err = batuta.Problems{{File: EnvironmentFile(env), Line: 1, Column: 1, Message: "the file is missing", Hint: RecipeFile + " names " + string(env) + " in promote"}}
+			err = batuta.Problems{{File: EnvironmentFile(env), Line: 1, Column: 1, Message: "the file is missing", Hint: fmt.Sprintf("%s names %s in promote, or it was asked for", RecipeFile, env)}}
 		}
 		if err == nil {
 			b.Documents[env] = string(text)

@@ -19,6 +19,7 @@ type journey struct {
 	run      batuta.Run
 	lease    Lease
 	stopping <-chan struct{} // closed when the server stops; steps that can be resumed end with it
+	retries  int             // further attempts of a step when something outside does not answer
 	placed   bool            // it counts among the runs that are worked on
 }
 
@@ -75,7 +76,7 @@ func step[T any](ctx context.Context, j *journey, name string, as trait, do func
 	defer stop()
 	for try := 0; ; try++ {
 		result, err = do(work, out)
-		if as == whole || try >= j.Retries || !errors.Is(err, batuta.Unavailable) || work.Err() != nil {
+		if as == whole || try >= j.retries || !errors.Is(err, batuta.Unavailable) || work.Err() != nil {
 			break
 		}
 		fmt.Fprintf(out, "%v\ntrying again in %v\n", err, j.Backoff<<try)

@@ -11,17 +11,15 @@ import (
 	"batuta/deployer"
 )
 
-// byHand is the forge of a push that a person gave by hand.
-const byHand = "manual"
-
 // Start queues a run by hand of a ref: a branch, a tag, a full revision, or
-// empty for the repository's default branch.
-func (p *Pipeline) Start(ctx context.Context, app batuta.AppName, ref, by string) (batuta.RunID, error) {
+// empty for the repository's default branch. It deploys to env; if that is
+// empty, to the first environment, as a push does.
+func (p *Pipeline) Start(ctx context.Context, app batuta.AppName, ref string, env batuta.EnvironmentName, by string) (batuta.RunID, error) {
 	if _, err := p.app(app); err != nil {
 		return 0, err
 	}
 	push := batuta.Push{App: app, Forge: byHand, Ref: ref, Sender: by, Received: time.Now()}
-	return p.enqueue(ctx, batuta.Run{App: app, Kind: batuta.RunPush, Push: push, By: by})
+	return p.enqueue(ctx, batuta.Run{App: app, Kind: batuta.RunPush, Push: push, Environment: env, By: by})
 }
 
 // Rerun queues a new run of the revision that the run of a push was about. An
@@ -40,7 +38,7 @@ func (p *Pipeline) Rerun(ctx context.Context, id batuta.RunID, by string) (batut
 			Hint: "use promote, rollback or deploy",
 		}
 	}
-	again := batuta.Run{App: old.App, Kind: old.Kind, Push: old.Push, By: by}
+	again := batuta.Run{App: old.App, Kind: old.Kind, Push: old.Push, Environment: old.Environment, By: by}
 	again.Push.Forge, again.Push.Delivery = byHand, ""
 	return p.enqueue(ctx, again)
 }

@@ -35,7 +35,8 @@ type App struct {
 	Registry   string                           // the host of the server's own registry, where other apps' images are, too; empty: an outside one is used
 	Login      func(host string) builder.Login  // what the app's builds tell a registry; may be nil
 	Secrets    map[string]string
-	Keep       int // releases of each environment whose images stay on the ships; at least 1
+	Poll       time.Duration // from one look at the repository to the next, where its recipe does not say; 0: none is taken
+	Keep       int           // releases of each environment whose images stay on the ships; at least 1
 }
 
 // Grant is what an environment may use of the server's ships.
@@ -60,6 +61,7 @@ type Config struct {
 	Apps      map[batuta.AppName]App
 	Store     Store
 	Source    Source
+	Remote    Remote    // nil: no repository is polled, and every path counts as changed
 	Commits   Historian // nil: nobody knows
 	Builder   Builder
 	Tester    Tester // nil: what has tests fails

@@ -9,6 +9,7 @@ import (
 	"batuta/builder"
 	"batuta/deployer"
 	"batuta/deployer/trial"
+	"batuta/internal/gitremote"
 	"batuta/internal/gitsource"
 )
 
@@ -128,6 +129,35 @@ type (
 		SaveSightings(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName, seen map[batuta.ShipName][]deployer.Container) error
 	}
 
+	// Calendar keeps what starts an app's runs, and how far it was followed.
+	Calendar interface {
+		// SaveAgenda keeps what starts the runs of the leased run's app,
+		// unless what is kept is of a branch of lower rank, or of a later run.
+		SaveAgenda(ctx context.Context, l Lease, rank int, a Agenda) error
+		// Agendas gives them by app.
+		Agendas(ctx context.Context) (map[batuta.AppName]Agenda, error)
+		// Followed is up to when an app's schedules were followed, by schedule.
+		Followed(ctx context.Context, app batuta.AppName) (map[string]time.Time, error)
+		Follow(ctx context.Context, app batuta.AppName, schedule string, at time.Time) error
+		// Refs is where the refs of a repository were seen last, deleted ones
+		// with an empty revision.
+		Refs(ctx context.Context, app batuta.AppName) (map[string]gitremote.RefState, error)
+		// RecordRefs saves where refs are, without a run.
+		RecordRefs(ctx context.Context, app batuta.AppName, refs map[string]batuta.Revision) error
+		// DeliverRef saves change number serial of a ref and accepts the push
+		// in one transaction; the same serial again gives the run of the
+		// first time.
+		DeliverRef(ctx context.Context, p batuta.Push, serial int) (batuta.RunID, error)
+		// Reached is the revision of the newest run of a ref's pushes that
+		// succeeded, and of the newest at all; empty where there is none.
+		Reached(ctx context.Context, app batuta.AppName, ref string) (succeeded, newest batuta.Revision, err error)
+		// Replaces tells whether a run superseded others.
+		Replaces(ctx context.Context, id batuta.RunID) (bool, error)
+		// ToCancel gives the running runs that somebody asked to cancel, and
+		// who did.
+		ToCancel(ctx context.Context) (map[batuta.RunID]string, error)
+	}
+
 	// Chronicle keeps what happened to instances.
 	Chronicle interface {
 		// Record saves events in their order, forgets the oldest of an
@@ -175,6 +205,7 @@ type (
 		Watch
 		Sightings
 		Chronicle
+		Calendar
 		Outbox
 		Letters
 		Run(ctx context.Context, id batuta.RunID) (batuta.Run, error) // with its steps, in the order they began
@@ -192,6 +223,14 @@ type (
 	// newest first; none if the repository is not at hand.
 	Historian interface {
 		Between(ctx context.Context, repo gitsource.Repository, from, to batuta.Revision, limit int) ([]gitsource.Commit, error)
+	}
+
+	// Remote tells of a repository without a tree of it.
+	Remote interface {
+		Refs(ctx context.Context, repo gitsource.Repository) (gitsource.Refs, error)
+		// Changed lists the paths that differ between two revisions. What it
+		// has to fetch lies beside dir while it does.
+		Changed(ctx context.Context, repo gitsource.Repository, ref string, from, to batuta.Revision, dir string) ([]string, error)
 	}
 
 	// Builder makes an image of a tree and pushes it.

@@ -1,13 +1,16 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"batuta"
@@ -25,29 +28,52 @@ func (j *journey) push(ctx context.Context) error {
 	if err := j.Store.SaveRun(context.WithoutCancel(ctx), j.lease, j.run); err != nil {
 		return err
 	}
+	if err := j.muted(ctx, tree); err != nil {
+		return err
+	}
 	blueprint, err := step(ctx, j, "read", repeatable, j.read)
 	if err != nil {
 		return err
 	}
-	if wanted, why := blueprint.Recipe.Wants(j.run.Push.Ref); !wanted && j.run.Push.Forge != byHand {
-		return skipped{why}
+	if err := j.wanted(ctx, blueprint.Recipe); err != nil {
+		return err
 	}
-	images, err := j.images(ctx, blueprint.Recipe)
+	release, err := j.make(ctx, blueprint)
 	if err != nil {
 		return err
 	}
-	if err := j.tests(ctx, blueprint.Recipe, images); err != nil {
-		return err
-	}
-	release, err := step(ctx, j, "release", repeatable, j.release(blueprint, images))
-	if err != nil {
-		return err
-	}
-	j.run.Release, j.run.Environment = release.Number, release.Order[0]
+	j.run.Release, j.run.Environment = release.Number, cmp.Or(j.run.Environment, release.Order[0])
 	if err := j.Store.SaveRun(context.WithoutCancel(ctx), j.lease, j.run); err != nil {
 		return err
 	}
-	return j.deploy(ctx, release, release.Order[0])
+	return j.deploy(ctx, release, j.run.Environment)
+}
+
+// make builds and tests what becomes a release, within the time that the
+// recipe gives it.
+func (j *journey) make(ctx context.Context, b Blueprint) (batuta.Release, error) {
+	if b.Recipe.Retries != nil {
+		j.retries = *b.Recipe.Retries
+	}
+	late := &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("it took longer than %s", b.Recipe.Timeout), Hint: "timeout in " + RecipeFile + " gives a run more time"}
+	limited, cancel := context.WithDeadlineCause(ctx, j.run.Started.Add(b.Recipe.Timeout), late)
+	defer cancel()
+	release, err := j.makeWithin(limited, b)
+	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(limited), late) {
+		err = late
+	}
+	return release, err
+}
+
+func (j *journey) makeWithin(ctx context.Context, b Blueprint) (batuta.Release, error) {
+	images, err := j.images(ctx, b.Recipe)
+	if err != nil {
+		return batuta.Release{}, err
+	}
+	if err := j.tests(ctx, b.Recipe, images); err != nil {
+		return batuta.Release{}, err
+	}
+	return step(ctx, j, "release", repeatable, j.release(b, images))
 }
 
 // source fetches the revision's tree into the run's directory.
@@ -74,20 +100,30 @@ func (j *journey) read(ctx context.Context, log io.Writer) (Blueprint, error) {
 		return Blueprint{}, err
 	}
 	defer root.Close()
-	b, err := j.app.blueprint(root.FS())
+	b, err := j.app.blueprint(root.FS(), j.run.Environment)
 	for _, w := range b.Warnings {
 		fmt.Fprintln(log, "warning:", w)
 	}
 	if err != nil {
 		return b, err
 	}
-	return b, j.mayPushTo(ctx, b.Recipe.Promote[0])
+	return b, j.mayPushTo(ctx, b.Recipe.Promote, cmp.Or(j.run.Environment, b.Recipe.Promote[0]))
 }
 
 // mayPushTo refuses an environment that took a promotion: what a repository
 // says about the order of its environments does not make a push more than a
-// push.
-func (j *journey) mayPushTo(ctx context.Context, env batuta.EnvironmentName) error {
+// push. One that does not stand in that order is for whoever asks for it.
+func (j *journey) mayPushTo(ctx context.Context, order []batuta.EnvironmentName, env batuta.EnvironmentName) error {
+	switch slices.Index(order, env) {
+	case -1:
+		return nil
+	case 0:
+	default:
+		return &batuta.Error{
+			Kind: batuta.Denied, Message: fmt.Sprintf("%s takes what ran before it, and nothing that was just built", env),
+			Hint: fmt.Sprintf("run it in %s, then promote it; or give it an environment that is not in promote", order[0]),
+		}
+	}
 	number, err := j.current(ctx, j.run.App, env)
 	if err != nil || number == 0 {
 		return err
@@ -182,7 +218,7 @@ func (j *journey) build(name batuta.ImageName, recipe builder.Recipe, built map[
 func (j *journey) release(b Blueprint, images map[batuta.ImageName]batuta.Image) func(context.Context, io.Writer) (batuta.Release, error) {
 	return func(ctx context.Context, log io.Writer) (batuta.Release, error) {
 		pins := map[string]batuta.Image{}
-		for _, env := range b.Recipe.Promote {
+		for _, env := range slices.Sorted(maps.Keys(b.Documents)) {
 			for _, reference := range ReadDocument(EnvironmentFile(env), []byte(b.Documents[env])).References() {
 				var err error
 				if pins[reference], err = j.Pinner.Pin(ctx, j.app.Name, reference); err != nil {

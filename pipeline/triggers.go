@@ -150,6 +150,8 @@ func (c *cronEntry) UnmarshalDocument(n document.Node) error {
 	return n.Decode((*CronTrigger)(c))
 }
 
+func defaultBranches() []string { return []string{"main", "master"} }
+
 // leastPoll is how often a repository may be asked.
 const leastPoll = 10 * time.Second
 
@@ -157,7 +159,7 @@ const leastPoll = 10 * time.Second
 func readTriggers(doc *document.Document, at document.Path, w triggersFile) Triggers {
 	t := Triggers{Push: w.Push, PullRequest: w.PullRequest, Cron: w.Cron, Poll: w.Poll, Registry: w.Registry}
 	if len(t.Push.Branches) == 0 {
-		t.Push.Branches = []string{"main", "master"}
+		t.Push.Branches = defaultBranches()
 	}
 	checkPatterns(doc, at.At("push", "branches"), t.Push.Branches)
 	checkPatterns(doc, at.At("push", "tags"), t.Push.Tags)

@@ -106,7 +106,7 @@ func (p *Pipeline) work(ctx context.Context, run batuta.Run, lease Lease) (place
 		cancel(cancelled{now.CancelBy})
 	}
 
-	j := &journey{Pipeline: p, run: run, lease: lease, stopping: ctx.Done(), placed: true}
+	j := &journey{Pipeline: p, run: run, lease: lease, stopping: ctx.Done(), retries: p.Retries, placed: true}
 	err := p.travel(own, j)
 	status, why := p.verdict(own, j.run, err)
 	if status == batuta.RunRunning || !p.end(ctx, lease, status, why) {

@@ -67,7 +67,7 @@ func TestChain(t *testing.T) {
 	}
 
 	// By hand: the branch as it is now, which changes nothing that runs.
-	byHand, err := s.client.Start(t.Context(), app, "main")
+	byHand, err := s.client.Start(t.Context(), app, "main", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,7 +152,7 @@ func TestOneBranchByTwoNames(t *testing.T) {
 	s := w.start(t)
 	first := s.push(t, "one")
 	<-building
-	second, err := s.Start(t.Context(), testApp, "main", "ana")
+	second, err := s.Start(t.Context(), testApp, "main", "", "ana")
 	if err != nil {
 		t.Fatal(err)
 	}

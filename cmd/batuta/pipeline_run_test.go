@@ -221,7 +221,7 @@ func TestSkippedRefusedAndRetried(t *testing.T) {
 	if skipped.Status != batuta.RunSkipped || !strings.Contains(skipped.Error, "branch wip is not among on.push.branches") {
 		t.Errorf("a push to another branch: %s: %s", skipped.Status, skipped.Error)
 	}
-	byHand, err := s.Start(t.Context(), testApp, "wip", "ana")
+	byHand, err := s.Start(t.Context(), testApp, "wip", "", "ana")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -20,6 +21,7 @@ import (
 	"batuta/builder"
 	"batuta/deployer"
 	"batuta/deployer/shiptest"
+	"batuta/deployer/trial"
 	"batuta/internal/gitsource"
 	"batuta/internal/lab"
 	"batuta/internal/store"
@@ -56,7 +58,13 @@ type world struct {
 	onBuild func(context.Context, builder.Request) error
 	notices []pipeline.Notice
 	onTell  func()
-	tells   pipeline.Notifier        // nil: the world takes note itself
+	tells   pipeline.Notifier                                // nil: the world takes note itself
+	poll    time.Duration                                    // from one look at the repository to the next
+	message string                                           // of every commit; empty: one that names the ref
+	refs    gitsource.Refs                                   // where the repository's refs are
+	changed func(from, to batuta.Revision) ([]string, error) // nil: everything is new
+	tests   []trial.Request                                  // that were run
+	onTest  func(context.Context, trial.Request) (trial.Report, error)
 	down    map[batuta.ShipName]bool // ships that do not answer
 	sick    bool                     // what is started exits
 }
@@ -116,7 +124,40 @@ func (w *world) Fetch(ctx context.Context, _ gitsource.Repository, ref string, r
 	if rev == "" {
 		rev = revision(ref)
 	}
-	return gitsource.Tree{Dir: dir, Revision: rev, Message: "commit of " + ref}, nil
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	message := cmp.Or(w.message, "commit of "+ref)
+	return gitsource.Tree{Dir: dir, Revision: rev, Message: message, Text: message + "\n"}, nil
+}
+
+// Refs is where the repository's refs are.
+func (w *world) Refs(context.Context, gitsource.Repository) (gitsource.Refs, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return gitsource.Refs{Default: w.refs.Default, Tips: maps.Clone(w.refs.Tips)}, nil
+}
+
+// Changed asks the test.
+func (w *world) Changed(_ context.Context, _ gitsource.Repository, _ string, from, to batuta.Revision, _ string) ([]string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.changed == nil {
+		return nil, &batuta.Error{Kind: batuta.NotFound, Message: "no revision " + string(from)}
+	}
+	return w.changed(from, to)
+}
+
+// Test passes what the test lets pass.
+func (w *world) Test(ctx context.Context, r trial.Request, log io.Writer) (trial.Report, error) {
+	w.mu.Lock()
+	w.tests = append(w.tests, r)
+	hook := w.onTest
+	w.mu.Unlock()
+	fmt.Fprintln(log, "testing", r.Test.Name)
+	if hook != nil {
+		return hook(ctx, r)
+	}
+	return trial.Report{Passed: true, Attempts: 1}, nil
 }
 
 // Build makes an image whose digest tells the revision.
@@ -218,12 +259,12 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 	}
 	p := pipeline.New(pipeline.Config{
 		Apps: map[batuta.AppName]pipeline.App{testApp: {
-			Name: testApp, Images: "registry.example.edu/shop", Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret}, Keep: w.keep,
+			Name: testApp, Images: "registry.example.edu/shop", Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret}, Keep: w.keep, Poll: w.poll,
 			Grants: map[batuta.EnvironmentName]pipeline.Grant{
-				"qa": {Ships: infos["qa"]}, "production": {Ships: infos["production"]},
+				"qa": {Ships: infos["qa"]}, "preview": {Ships: infos["qa"]}, "production": {Ships: infos["production"]},
 			},
 		}},
-		Store: kept, Source: w, Builder: w, Pinner: w, Fleet: deployer.New(ships, deployer.Options{Settle: time.Millisecond, SettleBlindly: time.Millisecond}),
+		Store: kept, Source: w, Remote: w, Tester: w, Builder: w, Pinner: w, Fleet: deployer.New(ships, deployer.Options{Settle: time.Millisecond, SettleBlindly: time.Millisecond}),
 		Logs: logs, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Dir: filepath.Join(w.dir, "runs"), Key: []byte("key"),
 		AtOnce: w.atOnce, Retries: 2, Backoff: time.Millisecond,
 		Ships: harbour, Notifier: tells, Every: w.every, Pulse: 10 * time.Millisecond,
@@ -238,6 +279,7 @@ func (s *works) work(t *testing.T) (stop func()) {
 	var working sync.WaitGroup
 	working.Go(func() { s.Work(ctx) })
 	working.Go(func() { s.Post(ctx) })
+	working.Go(func() { s.Schedule(ctx) })
 	stop = sync.OnceFunc(func() { cancel(); working.Wait(); _ = s.store.Close() })
 	t.Cleanup(stop)
 	return stop

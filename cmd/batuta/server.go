@@ -171,7 +171,7 @@ func (s *server) openPipeline(_ context.Context, p parts) (err error) {
 		kept = p.wrap(kept)
 	}
 	s.pipeline = pipeline.New(pipeline.Config{
-		Apps: s.apps(), Store: kept, Source: s.fetcher(), Commits: s.fetcher(), Builder: s.builder, Pinner: pinner{s}, Fleet: s.fleet,
+		Apps: s.apps(), Store: kept, Source: s.fetcher(), Commits: s.fetcher(), Remote: s.fetcher(), Builder: s.builder, Pinner: pinner{s}, Fleet: s.fleet,
 		Ships: s.harbour(), Notifier: s.notifier, Every: s.config.Reconcile.Every, KeepEvents: s.config.History.Events,
 		Logs: s.logs, Log: s.log, Dir: s.dir("runs"), Key: s.key,
 		AtOnce: s.config.Runs.AtOnce, Retries: s.config.Runs.Retries, Backoff: time.Second,
@@ -212,6 +212,7 @@ func (s *server) Run(ctx context.Context, listener net.Listener) error {
 	group.Go(func() error { s.pipeline.Watch(working); return nil })
 	group.Go(func() error { s.pipeline.Reconcile(working); return nil })
 	group.Go(func() error { s.pipeline.Post(working); return nil })
+	group.Go(func() error { s.pipeline.Schedule(working); return nil })
 	group.Go(func() error {
 		<-working.Done()
 		close(s.stopping)

@@ -106,7 +106,7 @@ func TestACommitShowsItsRun(t *testing.T) {
 	forge.forget()
 	s.succeeds(t, s.order(t, pipeline.Order{Kind: batuta.RunPromotion, Environment: "production"}))
 	skipped := s.ended(t, s.deliver(t, batuta.Push{App: testApp, Forge: "gitea", Delivery: "x", Ref: "refs/heads/idea", Revision: revision("idea"), Sender: "ana"}))
-	by, err := s.Start(t.Context(), testApp, "main", "ben")
+	by, err := s.Start(t.Context(), testApp, "main", "", "ben")
 	if err != nil {
 		t.Fatal(err)
 	}

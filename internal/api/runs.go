@@ -11,7 +11,8 @@ import (
 
 // Start is what a run by hand is about.
 type Start struct {
-	Ref string `json:"ref,omitempty" maxLength:"500" doc:"a branch, a tag or a full revision; absent: the repository's default branch"`
+	Ref         string                 `json:"ref,omitempty" maxLength:"500" doc:"a branch, a tag or a full revision; absent: the repository's default branch"`
+	Environment batuta.EnvironmentName `json:"environment,omitempty" maxLength:"40" doc:"where to deploy; absent: the first of promote. Takes the right to deploy"`
 }
 
 // RunPath is the run that a request is about.
@@ -48,7 +49,11 @@ func (s *server) start(ctx context.Context, in *struct {
 	App  batuta.AppName `path:"app"`
 	Body Start
 }) (*only[batuta.Run], error) {
-	return s.answer(ctx)(s.Runner.Start(ctx, in.App, in.Body.Ref, principal(ctx).Name))
+	who := principal(ctx)
+	if in.Body.Environment != "" && !who.Can(config.Deploy, in.App) {
+		return nil, denied(who, config.Deploy, in.App)
+	}
+	return s.answer(ctx)(s.Runner.Start(ctx, in.App, in.Body.Ref, in.Body.Environment, who.Name))
 }
 
 func (s *server) cancel(ctx context.Context, in *RunPath) (*only[batuta.Run], error) {

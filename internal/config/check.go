@@ -22,6 +22,7 @@ import (
 const (
 	leastEvery = 5 * time.Second
 	mostEvery  = time.Hour
+	leastPoll  = 10 * time.Second
 )
 
 // check finds what the form of the file cannot show.
@@ -108,6 +109,11 @@ func (k check) app(name batuta.AppName, a App) {
 	}
 	for i, p := range a.Allow.Privileges {
 		k.try(at.At("allow", "privileges", strconv.Itoa(i)), batuta.CheckPrivilege(string(p)))
+	}
+	if a.Poll != 0 && a.Poll < leastPoll {
+		k.d.Problem(at.At("poll"), fmt.Sprintf("%s is less than %s", a.Poll, leastPoll), "write 2m")
+	} else if a.Poll != 0 && a.Repository == "" {
+		k.d.Problem(at.At("poll"), "the embedded Git remote tells by itself what is pushed to it", "remove it")
 	}
 	if a.Keep != nil {
 		k.atLeast(at.At("keep", "releases"), a.Keep.Releases, 1)

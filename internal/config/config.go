@@ -118,6 +118,7 @@ type App struct {
 	Environments   map[batuta.EnvironmentName]Environment `yaml:"environments"`    // nil: any environment, on any ship
 	Allow          Allow                                  `yaml:"allow"`
 	Secrets        map[string]Secret                      `yaml:"secrets"` // what ${secret:NAME} means in its documents
+	Poll           time.Duration                          `yaml:"poll"`    // how often its repository is looked at until its recipe says; 0: never
 	Keep           *Keep                                  `yaml:"keep"`    // nil: the server's
 	Status         *Status                                `yaml:"status"`  // nil: no forge is told of its runs
 }

@@ -65,6 +65,7 @@ type Tree struct {
 	Dir      string          // holds the files, and no .git
 	Revision batuta.Revision // its commit
 	Message  string          // the first paragraph of the commit's message, on one line
+	Text     string          // the whole message, at most 16 KB of it
 	Author   string          // the author's name
 	Time     time.Time       // when it was committed; also the modification time of every file
 }
@@ -134,6 +135,9 @@ func (f *Fetcher) fetch(ctx context.Context, repo Repository, ref string, rev ba
 	return describe(found, dir), nil
 }
 
+// maxText bounds Tree.Text.
+const maxText = 16 << 10
+
 // describe tells what was fetched.
 func describe(c commit, dir string) Tree {
 	subject, _, _ := strings.Cut(strings.TrimLeft(c.Message, "\n"), "\n\n")
@@ -141,6 +145,7 @@ func describe(c commit, dir string) Tree {
 		Dir:      dir,
 		Revision: batuta.Revision(c.Hash.String()),
 		Message:  strings.Join(strings.Fields(subject), " "),
+		Text:     strings.ToValidUTF8(c.Message[:min(len(c.Message), maxText)], ""),
 		Author:   c.Author.Name,
 		Time:     c.Committer.When.UTC(),
 	}

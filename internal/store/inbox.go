@@ -127,7 +127,7 @@ func (t *tx) accept(ctx context.Context, p batuta.Push) (pipeline.Receipt, error
 	if err != nil {
 		return pipeline.Receipt{}, err
 	}
-	return pipeline.Receipt{Run: run.ID}, t.supersede(ctx, run)
+	return pipeline.Receipt{Run: run.ID}, t.makeWay(ctx, run)
 }
 
 // supersede ends what is queued in the lane of run and came before it.
@@ -138,7 +138,7 @@ func (t *tx) supersede(ctx context.Context, run batuta.Run) error {
 	}
 	err = t.exec(ctx, `UPDATE runs SET status = 'superseded', ended = ?, error = ?
 		WHERE status = 'queued' AND app = ? AND lane = ? AND id < ?`,
-		micros(now()), fmt.Sprintf("superseded by run %d", run.ID), run.App, lane(run), run.ID)
+		micros(now()), supersededBy(run.ID), run.App, lane(run), run.ID)
 	for _, id := range older {
 		err = errors.Join(err, t.tellRun(ctx, id))
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // Start is api.Runner. The ref "broken" does not build.
-func (w *World) Start(_ context.Context, app batuta.AppName, ref, by string) (batuta.RunID, error) {
+func (w *World) Start(_ context.Context, app batuta.AppName, ref string, _ batuta.EnvironmentName, by string) (batuta.RunID, error) {
 	if app != "portal" {
 		return 0, &batuta.Error{Kind: batuta.Unavailable, Message: "fetch " + string(app), Hint: "try again"}
 	}

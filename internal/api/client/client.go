@@ -69,9 +69,10 @@ func (c *Client) Run(ctx context.Context, id batuta.RunID) (batuta.Run, error) {
 	return get[batuta.Run](ctx, c, runPath(id, ""), nil)
 }
 
-// Start builds and deploys a ref by hand; empty: the default branch.
-func (c *Client) Start(ctx context.Context, app batuta.AppName, ref string) (batuta.Run, error) {
-	return post[batuta.Run](ctx, c, "/apps/"+url.PathEscape(string(app))+"/runs", api.Start{Ref: ref})
+// Start builds and deploys a ref by hand; empty: the default branch. It goes
+// to env; empty: to the first environment.
+func (c *Client) Start(ctx context.Context, app batuta.AppName, ref string, env batuta.EnvironmentName) (batuta.Run, error) {
+	return post[batuta.Run](ctx, c, "/apps/"+url.PathEscape(string(app))+"/runs", api.Start{Ref: ref, Environment: env})
 }
 
 // Cancel stops a run, or keeps it from starting.

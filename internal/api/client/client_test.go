@@ -36,7 +36,7 @@ func TestTheClientSpeaksEveryRoute(t *testing.T) {
 	apps, err2 := c.Apps(ctx)
 	status, err3 := c.Status(ctx, "portal")
 	runs, err4 := c.Runs(ctx, "portal", batuta.RunSucceeded, 2)
-	started, err5 := c.Start(ctx, "portal", "broken")
+	started, err5 := c.Start(ctx, "portal", "broken", "")
 	again, err6 := c.Rerun(ctx, 1)
 	releases, err7 := c.Releases(ctx, "portal", 0)
 	deployments, err8 := c.Deployments(ctx, "portal", "production", 0)
@@ -138,7 +138,7 @@ func TestLogFollowsUntilTheRunEnds(t *testing.T) {
 	t.Parallel()
 	w := apitest.New(t, nil)
 	w.Hold()
-	run, err := connect(t, w.URL, "ana").Start(t.Context(), "portal", "main")
+	run, err := connect(t, w.URL, "ana").Start(t.Context(), "portal", "main", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestLogOfOneStepGoesOnWhereItBroke(t *testing.T) {
 	t.Parallel()
 	w := apitest.New(t, nil)
 	w.Hold()
-	run, err := connect(t, w.URL, "ana").Start(t.Context(), "portal", "main")
+	run, err := connect(t, w.URL, "ana").Start(t.Context(), "portal", "main", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +213,7 @@ func TestLogStopsWithItsContextAndItsWriter(t *testing.T) {
 	t.Parallel()
 	w := apitest.New(t, nil)
 	w.Hold()
-	run, err := connect(t, w.URL, "ana").Start(t.Context(), "portal", "main")
+	run, err := connect(t, w.URL, "ana").Start(t.Context(), "portal", "main", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,6 +68,11 @@ func Test(t *testing.T, open Opener) {
 		"letters keep their order":          deliversInOrder,
 		"letters outlive their server":      keepsLetters,
 		"ships and drift are told of":       tellsOfShipsAndDrift,
+		"an app has one agenda":             keepsAgendas,
+		"schedules are followed":            followsSchedules,
+		"refs are recorded without runs":    recordsRefsWithoutRuns,
+		"how far a ref came is known":       knowsHowFarARefCame,
+		"a push may cancel an older run":    cancelsOlder,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

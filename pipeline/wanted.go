@@ -1,0 +1,112 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"batuta"
+	"batuta/internal/gitsource"
+)
+
+// The forges of pushes that no forge sent.
+const (
+	byHand  = "manual" // a person asked for it
+	byClock = "cron"   // it was due
+	byPoll  = "poll"   // the repository was looked at
+)
+
+// asked tells whether a run was asked for as it is, and so needs no trigger.
+func asked(p batuta.Push) bool { return p.Forge == byHand || p.Forge == byClock }
+
+// skipMark in a commit's message says that its push starts nothing. The forms
+// are those that GitHub, GitLab and Gitea know.
+// https://docs.github.com/actions/managing-workflow-runs/skipping-workflow-runs
+var skipMark = regexp.MustCompile(`(?i)\[(skip ci|ci skip|no ci|skip actions|actions skip)\]|(?m)^skip-checks:\s*true\s*$`)
+
+// Agenda is what starts the runs of an app, beside people, and what becomes of
+// older runs then.
+type Agenda struct {
+	On          Triggers
+	Concurrency Concurrency
+}
+
+// muted ends the run of a push whose commit says that it starts nothing. One
+// that took the place of others is run: they were to be deployed.
+func (j *journey) muted(ctx context.Context, tree gitsource.Tree) error {
+	mark := skipMark.FindString(tree.Text)
+	if mark == "" || asked(j.run.Push) {
+		return nil
+	}
+	if replaces, err := j.Store.Replaces(ctx, j.run.ID); replaces || err != nil {
+		return err
+	}
+	return skipped{"the commit's message says " + strings.TrimSpace(mark)}
+}
+
+// wanted ends the run of a push that the recipe does not want, and keeps what
+// else the recipe says about starting runs.
+func (j *journey) wanted(ctx context.Context, r Recipe) error {
+	push := j.run.Push
+	if ok, why := r.Wants(push.Ref); !ok && !asked(push) {
+		return skipped{why}
+	} else if ok && strings.HasPrefix(push.Ref, "refs/heads/") {
+		err := j.Store.SaveAgenda(context.WithoutCancel(ctx), j.lease, r.On.Push.rank(push.Ref), Agenda{r.On, r.Concurrency})
+		if err != nil {
+			return err
+		}
+		j.Wake()
+	}
+	if asked(push) || len(r.On.Push.Paths) == 0 || j.Remote == nil || strings.HasPrefix(push.Ref, "refs/tags/") {
+		return nil
+	}
+	found, err := step(ctx, j, "filter", repeatable, j.filter(r.On.Push))
+	if err == nil && found.Unwanted != "" {
+		err = skipped{found.Unwanted}
+	}
+	return err
+}
+
+// rank is the place of the first pattern that chooses the branch: the lower,
+// the more does its recipe speak for the app.
+func (t PushTrigger) rank(ref string) int {
+	branch := strings.TrimPrefix(ref, "refs/heads/")
+	return slices.IndexFunc(t.Branches, func(pattern string) bool { return chosen([]string{pattern}, branch) })
+}
+
+// filtered is what came of looking at the paths that changed.
+type filtered struct {
+	Unwanted string `json:"unwanted,omitempty"` // why the push starts nothing
+}
+
+// filter compares the paths that changed with those that the recipe wants:
+// since the revision that a run of this branch brought to its end, so that
+// what a superseded or failed run was to deploy is never lost.
+func (j *journey) filter(t PushTrigger) func(context.Context, io.Writer) (filtered, error) {
+	return func(ctx context.Context, log io.Writer) (filtered, error) {
+		push := j.run.Push
+		base, _, err := j.Store.Reached(ctx, j.run.App, push.Ref)
+		if err != nil {
+			return filtered{}, err
+		}
+		if base == "" {
+			fmt.Fprintln(log, "no run of this branch has succeeded yet: everything counts as changed")
+			return filtered{}, nil
+		}
+		changed, err := j.Remote.Changed(ctx, j.app.Repository, push.Ref, base, push.Revision, filepath.Join(j.dir(j.run.ID), "changed"))
+		if errors.Is(err, batuta.NotFound) {
+			fmt.Fprintf(log, "%s is there no more: everything counts as changed\n", base.Short())
+			return filtered{}, nil
+		} else if err != nil {
+			return filtered{}, err
+		}
+		fmt.Fprintf(log, "%d paths changed since %s\n", len(changed), base.Short())
+		_, why := t.WantsPaths(changed)
+		return filtered{Unwanted: why}, nil
+	}
+}
