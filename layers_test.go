@@ -54,7 +54,6 @@ var fences = []struct {
 	{"the registry library only in internal/registry and the lab", []string{"internal/registry", "internal/lab"}, []string{"github.com/distribution/distribution"}},
 	{"Compose's reader only in deployer/convert", []string{"deployer/convert"}, []string{"github.com/compose-spec"}},
 	{"gonja only in deployer/maestro", []string{"deployer/maestro"}, []string{"github.com/nikolalohinski/gonja"}},
-	{"Caddy only in internal/proxy", []string{"internal/proxy"}, []string{"github.com/caddyserver"}},
 	{"shoutrrr only in internal/notify, and where its URLs are checked", []string{"internal/notify", "internal/config"}, []string{"github.com/nicholas-fedor"}},
 	{"SQL only in internal/store", []string{"internal/store"}, []string{"database/sql", "modernc.org/sqlite", "github.com/jackc/pgx", "github.com/pressly/goose"}},
 }

@@ -144,7 +144,7 @@ func (r *resolver) reference(path document.Path, ref string) (batuta.Image, stri
 	}
 	image, pinned := r.in.Pins[ref]
 	switch {
-	case pinned || !imageForm.MatchString(ref):
+	case pinned || !imageForm().MatchString(ref):
 		return image, ""
 	case r.in.Unpinned:
 		return batuta.Image{}, ref

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"batuta"
@@ -81,7 +82,9 @@ func explain(err error) (message, hint string) {
 
 // imageForm is a reference as people write it: host:port/path:tag@digest, all
 // but the path optional.
-var imageForm = regexp.MustCompile(`^([a-zA-Z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+var imageForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([a-zA-Z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+})
 
 func (v validator) image(name batuta.ServiceName, s service) {
 	v.reference(servicePath(name, "image"), s.Image)
@@ -105,7 +108,7 @@ func (v validator) image(name batuta.ServiceName, s service) {
 }
 
 func (v validator) reference(path document.Path, ref string) {
-	if ref != "" && !imageForm.MatchString(ref) {
+	if ref != "" && !imageForm().MatchString(ref) {
 		v.Problem(path, fmt.Sprintf("%q is not an image reference", ref), "write repository:tag or repository@sha256:…")
 	}
 }

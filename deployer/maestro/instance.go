@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"batuta"
@@ -94,7 +95,7 @@ func (r *reader) image(v *value, ref string) {
 	if ref == "" {
 		return
 	}
-	if !imageForm.MatchString(ref) {
+	if !imageForm().MatchString(ref) {
 		r.problem(v, fmt.Sprintf("%q is not an image reference", ref), "write repository:tag or repository@sha256:…")
 		return
 	}
@@ -190,7 +191,9 @@ func (r *reader) extraHosts(v *value) map[string]host {
 
 // imageForm is a reference as people write it: host:port/path:tag@digest, all
 // but the path optional.
-var imageForm = regexp.MustCompile(`^([a-zA-Z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+var imageForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([a-zA-Z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?$`)
+})
 
 // pinnedImage reads a reference that names a digest; its tag is dropped.
 func pinnedImage(ref string) (batuta.Image, bool) {

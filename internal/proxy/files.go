@@ -1,6 +1,5 @@
 // Package proxy is what stands between a visitor and what the deployer
-// started. It runs on the ships, inside Batuta's own image, with Caddy as a
-// library.
+// started. It runs on the ships, inside Batuta's own image.
 //
 // So far it is the end of the journey for a static site: the files that
 // package builder put into an image are served by ServeFiles, inside that

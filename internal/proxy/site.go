@@ -1,100 +1,158 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
+	"syscall"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/encode"
-	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/encode/gzip" // the encodings that newSite names
-	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/encode/zstd"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/fileserver"
+	"github.com/klauspost/compress/gzhttp"
 )
 
-// site is a tree of files as a web site: Caddy's file server behind Caddy's
-// encoder. They are used as the handlers they are, without Caddy's own server:
-// that would bring certificates, storage and an admin endpoint along, none of
-// which a container that serves files has a use for, and there can be only one
-// of it in a process.
+// site is a tree of files as a web site.
 type site struct {
-	files  fileserver.FileServer
-	encode encode.Encode
+	tree fs.FS
 }
 
-// newSite makes a site of the files in tree.
-func newSite(tree fs.FS) (*site, error) {
-	silent := &caddy.CustomLog{BaseLog: caddy.BaseLog{Level: "PANIC"}}
-	ctx, err := caddy.ProvisionContext(&caddy.Config{
-		Admin:   &caddy.AdminConfig{Disabled: true, Config: &caddy.ConfigSettings{Persist: new(false)}},
-		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: silent}},
-	})
+// newSite makes a site of the files in tree. Text is compressed on its way,
+// except for a part of a file: its offsets are those of the file, not of its
+// compressed form.
+func newSite(tree fs.FS) (http.Handler, error) {
+	files := site{tree}
+	compress, err := gzhttp.NewWrapper(gzhttp.EnableZstd(true))
 	if err != nil {
-		return nil, fmt.Errorf("provision: %w", err)
+		return nil, fmt.Errorf("compress: %w", err)
 	}
-	const name = "site"
-	ctx.FileSystems().Register(name, tree)
-	s := &site{
-		files:  fileserver.FileServer{FileSystem: name, Root: ".", IndexNames: []string{"index.html"}},
-		encode: encode.Encode{EncodingsRaw: caddy.ModuleMap{"gzip": nil, "zstd": nil}},
-	}
-	if err := errors.Join(s.files.Provision(ctx), s.encode.Provision(ctx)); err != nil {
-		return nil, fmt.Errorf("provision: %w", err)
-	}
-	s.files.Hide = nil // Caddy adds its data directory, which is not in the tree but may be called like a part of it
-	return s, nil
+	whole := compress(files)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache")
+		if r.Header.Get("Range") != "" {
+			files.ServeHTTP(w, r)
+			return
+		}
+		whole.ServeHTTP(w, r)
+	}), nil
 }
 
 // ServeHTTP answers with a file, or says why not.
-func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, nil)
-	w.Header().Set("Cache-Control", "no-cache")
-	err := s.serve(w, r)
-	if err == nil {
+func (s site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed)
 		return
 	}
-	status := http.StatusInternalServerError
-	if refused, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
-		status = refused.StatusCode
-	}
-	w.Header().Del("Content-Type")
-	if status == http.StatusNotFound && s.serve(w, notFoundPage(r, err)) == nil {
+	p, err := s.find(r.URL.Path)
+	switch {
+	case err != nil:
+		s.missing(w, r, statusOf(err))
+		return
+	case p.moved != "":
+		to := url.URL{Path: p.moved, RawQuery: r.URL.RawQuery}
+		http.Redirect(w, r, to.String(), http.StatusPermanentRedirect)
 		return
 	}
+	defer p.Close()
+	p.describe(w.Header())
+	http.ServeContent(w, r, p.info.Name(), p.info.ModTime(), p)
+}
+
+// page is a file that is open, or the path at which a visitor finds it.
+type page struct {
+	io.ReadSeekCloser
+	info  fs.FileInfo
+	moved string
+}
+
+// find opens what a path means: a file, or the index of a directory. The one
+// is asked for without a slash at the end, the other with it.
+func (s site) find(asked string) (page, error) {
+	if hidden(asked) {
+		return page{}, fs.ErrNotExist
+	}
+	clean := path.Clean("/" + asked)
+	name := strings.TrimPrefix(clean, "/")
+	if name == "" {
+		return s.open("index.html")
+	}
+	info, err := fs.Stat(s.tree, name)
+	slash := strings.HasSuffix(asked, "/")
+	switch {
+	case err != nil:
+		return page{}, err
+	case info.IsDir() && !slash:
+		return page{moved: clean + "/"}, nil
+	case info.IsDir():
+		return s.open(name + "/index.html")
+	case slash:
+		return page{moved: clean}, nil
+	}
+	return s.open(name)
+}
+
+// open opens a file: a pipe or a device is none.
+func (s site) open(name string) (page, error) {
+	info, err := fs.Stat(s.tree, name)
+	if err != nil {
+		return page{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return page{}, fs.ErrNotExist
+	}
+	file, err := s.tree.Open(name)
+	if err != nil {
+		return page{}, err
+	}
+	content, ok := file.(io.ReadSeekCloser)
+	if !ok {
+		_ = file.Close() // nothing was read from it
+		return page{}, fmt.Errorf("%s: %w", name, errors.ErrUnsupported)
+	}
+	return page{ReadSeekCloser: content, info: info}, nil
+}
+
+// describe says what a file is and which version of it. The tag is a weak one:
+// compressed or not, it is the same file.
+func (p page) describe(h http.Header) {
+	if t := contentType(path.Ext(p.info.Name())); t != "" {
+		h.Set("Content-Type", t)
+	}
+	h.Set("Etag", `W/"`+strconv.FormatInt(p.info.ModTime().UnixNano(), 36)+"-"+strconv.FormatInt(p.info.Size(), 36)+`"`)
+}
+
+// missing answers with the site's own page for what is not there.
+func (s site) missing(w http.ResponseWriter, r *http.Request, status int) {
+	p, err := s.open("404.html")
+	if status != http.StatusNotFound || err != nil {
+		refuse(w, status)
+		return
+	}
+	defer p.Close()
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = io.Copy(w, p) // the visitor has gone
+	}
+}
+
+func refuse(w http.ResponseWriter, status int) {
 	http.Error(w, http.StatusText(status), status)
 }
 
-// serve passes the request to the file server. A part of a file goes out as it
-// is, because its offsets are those of the file, not of its compressed form.
-func (s *site) serve(w http.ResponseWriter, r *http.Request) error {
-	if hidden(r.URL.Path) {
-		return caddyhttp.Error(http.StatusNotFound, nil)
+// statusOf is what a visitor is told of a file that cannot be opened.
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return http.StatusForbidden
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrInvalid), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
+		return http.StatusNotFound
 	}
-	if t := contentType(path.Ext(r.URL.Path)); t != "" {
-		w.Header().Set("Content-Type", t)
-	}
-	files := caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error { return s.files.ServeHTTP(w, r, nil) })
-	if r.Header.Get("Range") != "" {
-		return files(w, r)
-	}
-	return s.encode.ServeHTTP(w, r, files)
-}
-
-// notFoundPage is the request for the page that explains err. It is no
-// conditional request any more, nor one for a part.
-func notFoundPage(r *http.Request, err error) *http.Request {
-	page := r.Clone(context.WithValue(r.Context(), caddyhttp.ErrorCtxKey, err))
-	page.URL = &url.URL{Path: "/404.html"}
-	for _, name := range []string{"Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"} {
-		page.Header.Del(name)
-	}
-	return page
+	return http.StatusInternalServerError
 }
 
 // hidden tells whether a path has a part that begins with a dot: .git, .env.
