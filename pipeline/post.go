@@ -20,6 +20,7 @@ const (
 	mostWait      = 30 * time.Minute
 	keepTrying    = 72 * time.Hour
 	postsAtOnce   = 16
+	lookForMail   = 30 * time.Second // at what another server may have left or postponed
 )
 
 // Letter is a notice for one addressee, to be delivered.
@@ -72,7 +73,7 @@ func (p *Pipeline) restPost(ctx context.Context, woken <-chan struct{}, err erro
 	if !errors.Is(err, batuta.NotFound) && ctx.Err() == nil {
 		p.Log.Error("take a letter from the outbox", "err", err)
 	}
-	wait := time.NewTimer(lookAgain)
+	wait := time.NewTimer(lookForMail)
 	defer wait.Stop()
 	select {
 	case <-p.mail:
@@ -127,7 +128,11 @@ func (p *Pipeline) settle(ctx context.Context, l Letter, err error) error {
 		return p.Store.EndLetter(ctx, l, err.Error())
 	}
 	p.Log.Warn("a notice was not taken", "to", l.To, "notice", l.Key(), "app", l.App, "tries", l.Tries, "again in", wait, "err", err)
-	return p.Store.PostponeLetter(ctx, l, time.Now().Add(wait), err.Error())
+	if err := p.Store.PostponeLetter(ctx, l, time.Now().Add(wait), err.Error()); err != nil {
+		return err
+	}
+	time.AfterFunc(wait, p.pokePost) // which does nothing if Post has ended
+	return nil
 }
 
 // tell leaves a notice for those who want to know, and says in the log that it

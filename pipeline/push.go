@@ -28,6 +28,7 @@ func (j *journey) push(ctx context.Context) error {
 	if err := j.Store.SaveRun(context.WithoutCancel(ctx), j.lease, j.run); err != nil {
 		return err
 	}
+	j.pokePost() // a run by hand has its revision only now
 	if err := j.muted(ctx, tree); err != nil {
 		return err
 	}

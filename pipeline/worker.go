@@ -181,6 +181,7 @@ func (p *Pipeline) verdict(ctx context.Context, run batuta.Run, err error) (batu
 func (p *Pipeline) Cancel(ctx context.Context, id batuta.RunID, by string) error {
 	queued, err := p.Store.Cancel(ctx, id, by)
 	if err != nil || queued {
+		p.pokePost()
 		return err
 	}
 	p.mu.Lock()

@@ -3,6 +3,7 @@ package notify_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -94,9 +95,7 @@ func TestEachForgeIsToldAsItDocuments(t *testing.T) {
 				}
 			}
 			want := map[string]string{"state": words[i]}
-			for key, value := range f.body {
-				want[key] = value
-			}
+			maps.Copy(want, f.body)
 			var got map[string]string
 			if err := json.Unmarshal(r.body, &got); err != nil {
 				t.Errorf("%s: %v: %s", name, err, r.body)

@@ -94,6 +94,15 @@ func (t *tx) QueryRowContext(ctx context.Context, query string, args ...any) *sq
 	return s.QueryRowContext(ctx, args...)
 }
 
+// QueryContext is that of sql.Conn, with a prepared statement.
+func (t *tx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	s, err := t.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(ctx, args...)
+}
+
 // close gives the connection back. The statements go first: SQLite keeps the
 // files open for as long as there are any.
 func (t *tx) close() error {

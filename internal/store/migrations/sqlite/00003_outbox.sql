@@ -5,7 +5,7 @@
 -- when to try; holder is the server that is about to deliver it, or ''. Ended
 -- letters stay for a while, so that nothing is told twice.
 CREATE TABLE outbox (
-    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    id     INTEGER PRIMARY KEY,
     key    TEXT    NOT NULL,
     target TEXT    NOT NULL,
     lane   TEXT    NOT NULL,
