@@ -41,6 +41,8 @@ require (
 	modernc.org/sqlite v1.61.1
 )
 
+require github.com/package-url/packageurl-go v0.1.7 // indirect
+
 require (
 	cel.dev/cel-go v0.32.0 // indirect
 	cel.dev/expr v0.25.3 // indirect

@@ -15,6 +15,7 @@ import (
 	"io"
 
 	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/identity"
 
 	"batuta"
 )
@@ -59,10 +60,14 @@ type Builder struct {
 type daemon interface {
 	// buildkit is its BuildKit API.
 	buildkit() *client.Client
+	// fit gives the request as the daemon can fulfil it, or refuses it.
+	fit(context.Context, Request, *progress) (Request, error)
 	// export is how a solve delivers its result for publish.
 	export(Request) client.ExportEntry
 	// publish sees that the result is in the registry, and gives its digest there.
 	publish(context.Context, Request, *client.SolveResponse, *progress) (batuta.Digest, error)
+	// provenance is what it attests of the solve with this reference; nil if it keeps none.
+	provenance(ctx context.Context, build string) (provenance, error)
 	// version is the product and its version, freshly asked.
 	version(context.Context) (string, error)
 	// Close ends its connections.
@@ -99,20 +104,43 @@ func (b *Builder) Build(ctx context.Context, r Request, log io.Writer) (Result, 
 	if r.Login == nil {
 		r.Login = b.config.Login
 	}
+	p := newProgress(log)
+	r, err := b.daemon.fit(ctx, r, p)
+	if err != nil {
+		return Result{}, err
+	}
 	s, err := b.prepare(ctx, r)
 	if err != nil {
 		return Result{}, err
 	}
-	p := newProgress(log)
-	response, err := b.solve(ctx, r, s, p)
+	result, err := b.make(ctx, r, s, p)
 	if err != nil {
 		return Result{}, b.explain(ctx, r, err, p)
+	}
+	return result, nil
+}
+
+// make has the daemon solve and push what was prepared.
+func (b *Builder) make(ctx context.Context, r Request, s solution, p *progress) (Result, error) {
+	s.options.Ref = identity.NewID()
+	response, err := b.solve(ctx, r, s, p)
+	if err != nil {
+		return Result{}, err
 	}
 	digest, err := b.daemon.publish(ctx, r, response, p)
 	if err != nil {
-		return Result{}, b.explain(ctx, r, err, p)
+		return Result{}, err
 	}
-	return Result{Image: batuta.Image{Repository: r.Repository, Digest: digest}}, nil
+	said, err := b.daemon.provenance(ctx, s.options.Ref)
+	if err != nil {
+		return Result{}, err
+	}
+	p.bases.read(said)
+	text, err := said.json()
+	return Result{
+		Image: batuta.Image{Repository: r.Repository, Digest: digest},
+		Bases: p.bases.list(), Provenance: text, Cached: p.cached(),
+	}, err
 }
 
 // Check asks the daemon for its version, such as "Docker 20.10.24", and so

@@ -75,9 +75,12 @@ func (d *buildkitd) buildkit() *client.Client { return d.client }
 
 func (d *buildkitd) export(r Request) client.ExportEntry {
 	attrs := map[string]string{
-		"name":           r.reference(),
+		"name":           strings.Join(r.names(), ","),
 		"push":           "true",
 		"oci-mediatypes": "true",
+	}
+	if epoch := r.epoch(); epoch != "" {
+		attrs["source-date-epoch"], attrs["rewrite-timestamp"] = epoch, "true"
 	}
 	if d.insecure {
 		attrs["registry.insecure"] = "true"

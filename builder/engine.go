@@ -57,19 +57,30 @@ func (e *engine) buildkit() *client.Client { return e.client }
 // export names the Engine's own exporter. In an Engine that keeps images in
 // containerd the same name stands for the image exporter.
 func (e *engine) export(r Request) client.ExportEntry {
-	return client.ExportEntry{Type: "moby", Attrs: map[string]string{"name": r.reference()}}
+	return client.ExportEntry{Type: "moby", Attrs: map[string]string{"name": strings.Join(r.names(), ",")}}
 }
 
-// publish pushes the image that has just been given its tag. The push itself
+// publish pushes the image that has just been given its tags. The push itself
 // tells the digest of the manifest that the registry took.
-func (e *engine) publish(ctx context.Context, r Request, _ *client.SolveResponse, p *progress) (batuta.Digest, error) {
-	p.start("pushing " + r.Repository)
+func (e *engine) publish(ctx context.Context, r Request, _ *client.SolveResponse, p *progress) (digest batuta.Digest, err error) {
 	l := r.Login(r.host())
 	auth, err := registry.EncodeAuthConfig(registry.AuthConfig{Username: l.User, Password: l.Password, ServerAddress: r.host()})
 	if err != nil {
 		return "", err
 	}
-	answer, err := e.docker.ImagePush(ctx, r.reference(), image.PushOptions{RegistryAuth: auth})
+	p.start("pushing " + r.Repository)
+	for _, reference := range r.names() {
+		if digest, err = e.push(ctx, reference, auth, p); err != nil {
+			return "", err
+		}
+	}
+	p.line("pushed %s@%s", r.Repository, digest)
+	return digest, nil
+}
+
+// push pushes what the Engine has under one tag.
+func (e *engine) push(ctx context.Context, reference, auth string, p *progress) (batuta.Digest, error) {
+	answer, err := e.docker.ImagePush(ctx, reference, image.PushOptions{RegistryAuth: auth})
 	if err != nil {
 		return "", &pushError{err}
 	}
@@ -78,7 +89,6 @@ func (e *engine) publish(ctx context.Context, r Request, _ *client.SolveResponse
 	if err != nil {
 		return "", &pushError{err}
 	}
-	p.line("pushed %s@%s", r.Repository, digest)
 	return checked(digest)
 }
 

@@ -288,6 +288,7 @@ func TestCancelStopsTheDaemon(t *testing.T) {
 		if !running(t, string(r.Revision)) {
 			t.Fatalf("no process has %q", command)
 		}
+		cancelled := time.Now()
 		cancel()
 		select {
 		case err := <-ended:
@@ -303,6 +304,11 @@ func TestCancelStopsTheDaemon(t *testing.T) {
 			}
 			return nil
 		})
+		if took := time.Since(cancelled); took > time.Second {
+			t.Errorf("it took %s to stop", took)
+		} else {
+			t.Logf("stopped after %s", took)
+		}
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -27,6 +28,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/crane"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/random"
 
 	"batuta"
 	"batuta/builder"
@@ -252,4 +255,42 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// randomImage is an image for this machine that nobody else has.
+func randomImage(t *testing.T) v1.Image {
+	t.Helper()
+	image, err := random.Image(1024, 2)
+	must(t, err)
+	image, err = mutate.ConfigFile(image, configOf(t, image))
+	must(t, err)
+	return image
+}
+
+// configOf is an image's configuration, for this machine.
+func configOf(t *testing.T, image v1.Image) *v1.ConfigFile {
+	t.Helper()
+	config, err := image.ConfigFile()
+	must(t, err)
+	config = config.DeepCopy()
+	config.OS, config.Architecture = "linux", runtime.GOARCH
+	return config
+}
+
+func imageDigest(t *testing.T, image v1.Image) batuta.Digest {
+	t.Helper()
+	return batuta.Digest(digest(t, image))
+}
+
+// layers gives the digests of an image's layers, the lowest first.
+func layers(t *testing.T, image v1.Image) (digests []string) {
+	t.Helper()
+	all, err := image.Layers()
+	must(t, err)
+	for _, layer := range all {
+		d, err := layer.Digest()
+		must(t, err)
+		digests = append(digests, d.String())
+	}
+	return digests
 }

@@ -119,20 +119,12 @@ func (p *permit) policy() *policysession.PolicyProvider {
 	})
 }
 
-// reads are the beginnings of the titles of steps that read an image.
-var reads = [...]string{"FROM ", "resolve image config for ", "docker-image://"}
-
 // watch is read for the images that a daemon's steps are named after, whether
 // they have begun or not.
 func (p *permit) watch(ctx context.Context, s *client.SolveStatus) error {
 	for _, v := range s.Vertexes {
-		title := (&step{name: v.Name}).title()
-		for _, prefix := range reads {
-			reference, found := strings.CutPrefix(title, prefix)
-			if !found {
-				continue
-			}
-			if err := p.read(ctx, strings.TrimPrefix(reference, "docker-image://")); err != nil {
+		if reference, ok := readImage(v.Name); ok {
+			if err := p.read(ctx, reference); err != nil {
 				return err
 			}
 		}

@@ -29,6 +29,7 @@ const (
 type progress struct {
 	w     io.Writer
 	steps map[digest.Digest]*step
+	bases bases // the images that the build reads
 	last  *step // that publish started
 }
 
@@ -41,6 +42,7 @@ type step struct {
 	name      string
 	started   time.Time
 	completed bool
+	cached    bool
 	failure   string
 	partial   []byte               // output since the last newline
 	tail      []string             // the last lines of output
@@ -48,7 +50,7 @@ type step struct {
 }
 
 func newProgress(w io.Writer) *progress {
-	return &progress{w: w, steps: map[digest.Digest]*step{}}
+	return &progress{w: w, steps: map[digest.Digest]*step{}, bases: bases{}}
 }
 
 // show writes one report.
@@ -94,6 +96,7 @@ func (p *progress) complete(v *client.Vertex) {
 		st.failure = v.Error
 		p.print(st, "ERROR: "+v.Error)
 	case v.Cached:
+		st.cached = true
 		p.print(st, "CACHED")
 	default:
 		p.print(st, fmt.Sprintf("DONE %.1fs", v.Completed.Sub(st.started).Seconds()))
@@ -189,6 +192,27 @@ func (p *progress) failed() *step {
 	return first
 }
 
+// cached tells whether every instruction's result was known before.
+func (p *progress) cached() bool {
+	for _, st := range p.steps {
+		if _, reads := readImage(st.name); st.works() && !reads && !st.cached {
+			return false
+		}
+	}
+	return true
+}
+
+// works tells whether the step is an instruction, rather than something that
+// happens around them.
+func (s *step) works() bool {
+	for _, around := range [...]string{"[internal] ", "exporting ", "importing ", "load ", "[auth] ", "[context "} {
+		if strings.HasPrefix(s.name, around) {
+			return false
+		}
+	}
+	return true
+}
+
 // title is the step's name without its number in the stage: the instruction.
 func (s *step) title() string {
 	if s == nil {
@@ -207,6 +231,9 @@ func (s *step) exports() bool { return s != nil && strings.HasPrefix(s.name, "ex
 func (s *step) pulls() bool {
 	return s != nil && strings.HasPrefix(s.title(), "FROM ")
 }
+
+// note writes a line that belongs to no step.
+func (p *progress) note(line string) { fmt.Fprintln(p.w, line) }
 
 // start announces a step of our own after the daemon's.
 func (p *progress) start(name string) {

@@ -64,5 +64,15 @@ func (r Request) check() error {
 			return invalid("add it to the app's secrets on the server, or take it off the recipe", "build secret %q has no value", id)
 		}
 	}
-	return nil
+	for _, id := range r.Recipe.SSH {
+		if _, ok := r.SSH[id]; !ok {
+			return invalid("add it to the app's secrets on the server, or take it off the recipe", "SSH key %q has no value", id)
+		}
+	}
+	for _, platform := range r.Recipe.Platforms {
+		if err := checkPlatform(platform); err != nil {
+			return err
+		}
+	}
+	return checkCache(r.Recipe.Cache)
 }

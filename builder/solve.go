@@ -33,11 +33,22 @@ func (b *Builder) prepare(ctx context.Context, r Request) (solution, error) {
 func (b *Builder) solve(ctx context.Context, r Request, s solution, p *progress) (*client.SolveResponse, error) {
 	secrets := maps.Clone(r.Secrets)
 	maps.DeleteFunc(secrets, func(id string, _ []byte) bool { return !slices.Contains(r.Recipe.Secrets, id) })
+	keys, err := newAgents(r)
+	if err != nil {
+		return nil, err
+	}
 	s.options.Session = []session.Attachable{
 		credentials{login: r.Login},
 		secretsprovider.FromMap(secrets),
+		keys,
 	}
+	caches(r, b.config.Insecure, &s.options)
 	permit := &permit{host: r.host(), login: r.Login, insecure: b.config.Insecure}
+	for _, reference := range r.reads() {
+		if err := permit.read(ctx, reference); err != nil {
+			return nil, cmp.Or(permit.refusal(), err)
+		}
+	}
 	s.options.SourcePolicyProvider = permit.policy()
 	s.options.Exports = []client.ExportEntry{b.daemon.export(r)}
 
@@ -58,12 +69,13 @@ func (b *Builder) solve(ctx context.Context, r Request, s solution, p *progress)
 	group.Go(func() error {
 		for st := range status {
 			p.show(st)
+			p.bases.watch(st)
 			if permit.watch(ctx, st) != nil {
 				stop()
 			}
 		}
 		return nil
 	})
-	err := group.Wait()
+	err = group.Wait()
 	return response, cmp.Or(permit.refusal(), err)
 }

@@ -28,6 +28,7 @@ const maxTimes = 1 << 20
 // its time, even within one second. So the time's fraction of a second is
 // taken from the content.
 type times struct {
+	date int64 // of all that is new, in ns; 0 is that of its file
 	mu   sync.Mutex
 	seen map[uint64]version // by the hash of source and path
 }
@@ -40,10 +41,23 @@ type version struct {
 
 func newTimes() *times { return &times{seen: map[uint64]version{}} }
 
+// datedBy gives times that depend on the commit alone, so that what is built
+// without a cache does, too. A zero time is as newTimes.
+func datedBy(commit time.Time) *times {
+	t := newTimes()
+	if !commit.IsZero() {
+		t.date = commit.UnixNano()
+	}
+	return t
+}
+
 // of gives the function that sets the times of files below dir. The source
 // tells trees with the same paths apart.
 func (t *times) of(source, dir string) fsutil.MapFunc {
 	return func(path string, s *types.Stat) fsutil.MapResult {
+		if t.date != 0 {
+			s.ModTime = t.date
+		}
 		if content, ok := contentHash(filepath.Join(dir, path), s); ok {
 			s.ModTime = t.since(hash([]byte(source+"\x00"+path)), content, s.ModTime)
 		}

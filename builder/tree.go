@@ -36,7 +36,11 @@ func (b *Builder) directory(r Request, what, dir string) (fsutil.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	setTime := b.times.of(r.sharedKey()+":"+what, filepath.Join(r.Source, dir))
+	times := b.times
+	if r.Recipe.NoCache {
+		times = datedBy(r.Time)
+	}
+	setTime := times.of(r.sharedKey()+":"+what, filepath.Join(r.Source, dir))
 	return fsutil.NewFilterFS(files, &fsutil.FilterOpt{Map: func(p string, s *types.Stat) fsutil.MapResult {
 		// What Git keeps for itself may hold credentials, and differs between checkouts.
 		if path.Base(p) == ".git" {
