@@ -117,7 +117,7 @@ func (f *Fleet) insist(ctx context.Context, want Spec, have State) State {
 	}
 	maps.Copy(have.Unreachable, found.Unreachable)
 	have.Containers = slices.Concat(have.Containers, found.Containers)
-	have.sort()
+	have = have.sorted()
 	return have
 }
 

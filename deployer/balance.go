@@ -13,7 +13,7 @@ import (
 // the first by name. Its time is linear in ships and instances, but for
 // sorting the ships.
 type balance struct {
-	ships map[batuta.ShipName]*quay
+	quays []quay                  // by name
 	open  []*zone                 // those with a ship that takes instances, in the order of their first
 	zones levels[*zone]           // the same
 	load  map[batuta.ShipName]int // of the whole document; kept true
@@ -30,6 +30,8 @@ type quay struct {
 	ship batuta.ShipName
 	zone *zone
 	open bool // takes instances, and gives them away
+	at   int  // its place among all
+	load int  // of the whole document, before the service
 	here []int
 }
 
@@ -39,9 +41,9 @@ func (q *quay) count() int { return len(q.here) }
 // newBalance takes ships that are sorted by name. Without a label they all are
 // one zone.
 func newBalance(ships []ShipInfo, label string, load map[batuta.ShipName]int) *balance {
-	b := &balance{ships: make(map[batuta.ShipName]*quay, len(ships)), load: load}
+	b := &balance{quays: make([]quay, len(ships)), load: load}
 	zones := map[string]*zone{}
-	for _, s := range ships {
+	for n, s := range ships {
 		value := ""
 		if label != "" {
 			value = s.Labels[label]
@@ -49,9 +51,18 @@ func newBalance(ships []ShipInfo, label string, load map[batuta.ShipName]int) *b
 		if zones[value] == nil {
 			zones[value] = &zone{}
 		}
-		b.ships[s.Name] = &quay{ship: s.Name, zone: zones[value], open: !s.Cordoned}
+		b.quays[n] = quay{ship: s.Name, zone: zones[value], open: !s.Cordoned, at: n, load: load[s.Name]}
 	}
 	return b
+}
+
+// of finds a ship; nil if it is none of these.
+func (b *balance) of(ship batuta.ShipName) *quay {
+	n, found := slices.BinarySearchFunc(b.quays, ship, func(q quay, name batuta.ShipName) int { return cmp.Compare(q.ship, name) })
+	if !found {
+		return nil
+	}
+	return &b.quays[n]
 }
 
 // place gives the ship of each of n instances; false if one needs a ship and
@@ -60,7 +71,7 @@ func newBalance(ships []ShipInfo, label string, load map[batuta.ShipName]int) *b
 func (b *balance) place(name batuta.ServiceName, n int, current map[batuta.InstanceName]batuta.ShipName) ([]batuta.ShipName, bool) {
 	var homeless []int
 	for k := range n {
-		if q := b.ships[current[counted(name, k+1)]]; q != nil {
+		if q := b.of(current[counted(name, k+1)]); q != nil {
 			q.here = append(q.here, k)
 			q.zone.n++
 		} else {
@@ -75,9 +86,9 @@ func (b *balance) place(name batuta.ServiceName, n int, current map[batuta.Insta
 	}
 	b.even()
 	where := make([]batuta.ShipName, n)
-	for ship, q := range b.ships {
-		for _, k := range q.here {
-			where[k] = ship
+	for n := range b.quays {
+		for _, k := range b.quays[n].here {
+			where[k] = b.quays[n].ship
 		}
 	}
 	return where, true
@@ -86,14 +97,14 @@ func (b *balance) place(name batuta.ServiceName, n int, current map[batuta.Insta
 // rank sorts the open ships into their zones, and the zones by their first
 // ship.
 func (b *balance) rank() {
-	var open []*quay
-	for _, q := range b.ships {
-		if q.open {
-			open = append(open, q)
+	open := make([]*quay, 0, len(b.quays))
+	for n := range b.quays {
+		if b.quays[n].open {
+			open = append(open, &b.quays[n])
 		}
 	}
 	slices.SortFunc(open, func(x, y *quay) int {
-		return cmp.Or(cmp.Compare(b.load[x.ship], b.load[y.ship]), cmp.Compare(x.ship, y.ship))
+		return cmp.Or(cmp.Compare(x.load, y.load), cmp.Compare(x.at, y.at))
 	})
 	for _, q := range open {
 		if q.zone.quays.empty() {

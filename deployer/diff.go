@@ -13,24 +13,24 @@ import (
 // Diff compares what is declared with what runs. It is pure and stable: the
 // same input gives the same plan.
 func Diff(want Spec, have State) Plan {
-	have.Containers = slices.Clone(have.Containers)
-	have.sort()
+	have = have.sorted()
 	d := differ{
-		want: want, have: have, declared: map[batuta.InstanceName]bool{},
-		of: map[batuta.InstanceName][]Container{}, holders: map[berth][]holder{}, claimed: want.claimed(),
+		want: want, have: have, declared: make(map[batuta.InstanceName]bool, len(want.Instances)),
+		of: make(map[batuta.InstanceName][]*Container, len(want.Instances)), holders: map[berth][]holder{}, claimed: want.claimed(),
 	}
 	plan := Plan{Scope: want.Scope, Release: want.Release, want: want}
-	for _, c := range have.Containers {
+	for n := range have.Containers {
+		c := &have.Containers[n]
 		if _, hook := c.hook(); hook {
-			plan.interrupted = append(plan.interrupted, c)
+			plan.interrupted = append(plan.interrupted, *c)
 			plan.Interrupted = append(plan.Interrupted, c.ID)
 			continue
 		}
 		d.of[c.Instance] = append(d.of[c.Instance], c)
 		d.hold(c)
 	}
-	for _, i := range want.Instances {
-		d.declared[i.Name] = true
+	for n := range want.Instances {
+		d.declared[want.Instances[n].Name] = true
 	}
 	plan.Unreachable = d.unreachable()
 	plan.Changes = append(d.wanted(), d.orphans()...)
@@ -42,7 +42,7 @@ func Diff(want Spec, have State) Plan {
 type differ struct {
 	want     Spec
 	have     State
-	of       map[batuta.InstanceName][]Container
+	of       map[batuta.InstanceName][]*Container
 	holders  map[berth][]holder
 	claimed  map[batuta.ShipName]bool // ships on which a fixed host port is declared
 	declared map[batuta.InstanceName]bool
@@ -72,13 +72,13 @@ func (s Spec) claimed() map[batuta.ShipName]bool {
 }
 
 // hold notes the host ports that a container holds, where it matters.
-func (d differ) hold(c Container) {
+func (d differ) hold(c *Container) {
 	if !d.claimed[c.Ship] || !c.alive() {
 		return
 	}
 	for _, p := range c.held() {
 		at := berth{c.Ship, p.Host}
-		d.holders[at] = append(d.holders[at], holder{c, p})
+		d.holders[at] = append(d.holders[at], holder{*c, p})
 	}
 }
 
@@ -127,7 +127,7 @@ func (d differ) special(p Plan) map[batuta.ServiceName]Service {
 // cannot.
 func (d differ) wanted() []Change {
 	wave := d.want.waveOf()
-	var out []Change
+	out := make([]Change, 0, len(d.want.Instances))
 	for i := range d.want.Instances {
 		want := &d.want.Instances[i]
 		if _, gone := d.have.Unreachable[want.Ship]; gone {
@@ -138,13 +138,33 @@ func (d differ) wanted() []Change {
 		out = append(out, c)
 	}
 	d.blocks(out)
-	slices.SortStableFunc(out, func(a, b Change) int {
+	return arranged(out, func(a, b *Change) int {
 		order := cmp.Or(cmp.Compare(a.Wave, b.Wave), cmp.Compare(a.Service, b.Service), compareBool(a.StopFirst != "", b.StopFirst != ""))
 		if order == 0 && a.StopFirst != "" {
 			order = cmp.Compare(a.Ship, b.Ship)
 		}
 		return order
 	})
+}
+
+// arranged gives the list in an order, and what is equal as it was. Mostly it
+// is in that order; or else its pointers are sorted, because the entries are
+// large.
+func arranged[T any](list []T, compare func(a, b *T) int) []T {
+	sorted := true
+	at := make([]*T, len(list))
+	for n := range list {
+		at[n] = &list[n]
+		sorted = sorted && (n == 0 || compare(at[n-1], at[n]) <= 0)
+	}
+	if sorted {
+		return list
+	}
+	slices.SortStableFunc(at, compare)
+	out := make([]T, len(list))
+	for n, t := range at {
+		out[n] = *t
+	}
 	return out
 }
 
@@ -156,9 +176,9 @@ func (d differ) change(want *Instance) Change {
 	}
 	c.current = pick(d.of[want.Name], want)
 	for _, k := range d.of[want.Name] {
-		adopted := !k.ran() && matches(k, want) // Create takes it
+		adopted := !k.ran() && matches(*k, want) // Create takes it
 		if (c.current == nil || k.ID != c.current.ID) && !adopted {
-			c.old = append(c.old, k)
+			c.old = append(c.old, *k)
 			c.Old = append(c.Old, k.ID)
 		}
 	}
@@ -174,11 +194,11 @@ func (d differ) change(want *Instance) Change {
 
 // pick finds the container that is the instance as declared, whether it runs
 // or was stopped; nil if there is none.
-func pick(of []Container, want *Instance) *Container {
+func pick(of []*Container, want *Instance) *Container {
 	var best *Container
 	for _, c := range of {
-		if c.ran() && matches(c, want) && (best == nil || c.running() && !best.running()) {
-			best = &c
+		if c.ran() && matches(*c, want) && (best == nil || c.running() && !best.running()) {
+			best = c
 		}
 	}
 	return best
@@ -238,6 +258,9 @@ func (c *Change) before() *Container {
 // blocks finds who holds the host ports that the changes need, and makes those
 // changes stop them first. What is kept is never stopped.
 func (d differ) blocks(changes []Change) {
+	if len(d.holders) == 0 {
+		return
+	}
 	kept := map[string]bool{}
 	for _, c := range changes {
 		if c.current != nil && c.current.running() {
@@ -276,19 +299,22 @@ func (c *Change) blockedBy(k Container, p Port) {
 func (d differ) orphans() []Change {
 	wave, last := d.want.waveOf(), len(d.want.Waves)+1
 	var out []Change
-	for _, c := range d.have.Containers {
-		if _, hook := c.hook(); hook || d.declared[c.Instance] {
+	for n := range d.have.Containers {
+		c := &d.have.Containers[n]
+		if d.declared[c.Instance] {
+			continue
+		}
+		if _, hook := c.hook(); hook {
 			continue
 		}
 		o := Change{
 			Action: Stop, Wave: last, Service: c.Service, Instance: c.Instance, Ship: c.Ship,
-			Old: []string{c.ID}, Reasons: []string{"no longer declared"}, old: []Container{c},
+			Old: []string{c.ID}, Reasons: []string{"no longer declared"}, old: []Container{*c},
 		}
 		if w, known := wave[c.Service]; known {
 			o.Wave = 2*last - w
 		}
 		out = append(out, o)
 	}
-	slices.SortStableFunc(out, func(a, b Change) int { return cmp.Compare(a.Wave, b.Wave) })
-	return out
+	return arranged(out, func(a, b *Change) int { return cmp.Compare(a.Wave, b.Wave) })
 }

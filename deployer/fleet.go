@@ -87,8 +87,7 @@ func (f *Fleet) observe(ctx context.Context, s Scope, ships map[batuta.ShipName]
 		})
 	}
 	all.Wait()
-	state.sort()
-	return state
+	return state.sorted()
 }
 
 // answered are the ships that could say what they run when the plan was made.

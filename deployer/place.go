@@ -60,16 +60,7 @@ func (r *resolver) named(name batuta.ServiceName, s service) []placed {
 
 // chosen gives a counted service's instances ships that match.
 func (r *resolver) chosen(name batuta.ServiceName, s service) []placed {
-	var ships []ShipInfo
-	matching := 0
-	for _, ship := range r.order {
-		if s.On.matches(ship.Labels) {
-			matching++
-			if !ship.Leaving {
-				ships = append(ships, ship)
-			}
-		}
-	}
+	ships, matching := r.matching(s.On)
 	switch {
 	case s.Count.n == 0 && !s.Count.each:
 		return nil
@@ -91,6 +82,32 @@ func (r *resolver) chosen(name batuta.ServiceName, s service) []placed {
 		r.warn(servicePath(name, "count"), fmt.Sprintf("all %d instances are on %s: nothing is left when that ship fails", len(where), where[0]), "let another ship match, and take instances")
 	}
 	return out
+}
+
+// matching gives the ships that match and are not being left, and how many
+// match in all. Services often have their selector in common.
+func (r *resolver) matching(on selector) ([]ShipInfo, int) {
+	key := on.String()
+	if m, known := r.matched[key]; known {
+		return m.ships, m.all
+	}
+	var m matched
+	for _, ship := range r.order {
+		if on.matches(ship.Labels) {
+			m.all++
+			if !ship.Leaving {
+				m.ships = append(m.ships, ship)
+			}
+		}
+	}
+	r.matched[key] = m
+	return m.ships, m.all
+}
+
+// matched is what a selector means.
+type matched struct {
+	ships []ShipInfo // by name
+	all   int        // with those that are being left
 }
 
 // nowhere reports that no ship matches, and gives an instance nowhere, so that

@@ -45,6 +45,9 @@ func (f fingerprint) changes(g fingerprint) []string {
 
 // changes says what differs from s to t.
 func (s Settings) changes(t Settings) []string {
+	if reflect.DeepEqual(s, t) {
+		return nil
+	}
 	out := told(
 		change{"hostname", s.Hostname, t.Hostname}, change{"user", s.User, t.User}, change{"workdir", s.Workdir, t.Workdir},
 		change{"stop_signal", s.StopSignal, t.StopSignal}, change{"platform", s.Platform, t.Platform},
@@ -153,6 +156,9 @@ func commandText(c []string) string {
 // mapChanges names the keys that were added, removed or changed, sorted; never
 // their values.
 func mapChanges(what string, from, to map[string]string) []string {
+	if maps.Equal(from, to) {
+		return nil
+	}
 	var out []string
 	for _, key := range slices.Sorted(maps.Keys(merged(from, to))) {
 		old, had := from[key]

@@ -114,14 +114,15 @@ type resolver struct {
 	places  map[batuta.ServiceName][]placed
 	infos   map[batuta.ServiceName]map[string]text
 	told    map[string]bool
-	strays  []Instance // of services that have none, so that they are checked too
+	matched map[string]matched // by selector
+	strays  []Instance         // of services that have none, so that they are checked too
 	doubts  []doubt
 }
 
 func newResolver(doc *document.Document, b body, in Input) *resolver {
 	r := &resolver{
 		doc: doc, body: b, in: in, ships: map[batuta.ShipName]ShipInfo{}, current: whereabouts(in.Current),
-		load: map[batuta.ShipName]int{}, places: map[batuta.ServiceName][]placed{}, infos: map[batuta.ServiceName]map[string]text{}, told: map[string]bool{},
+		load: map[batuta.ShipName]int{}, places: map[batuta.ServiceName][]placed{}, infos: map[batuta.ServiceName]map[string]text{}, told: map[string]bool{}, matched: map[string]matched{},
 	}
 	for _, s := range in.Ships {
 		r.ships[s.Name] = s

@@ -21,10 +21,18 @@ type State struct {
 	hasty map[batuta.ShipName]bool // unreachable ships that were given little time
 }
 
-func (s State) sort() {
-	slices.SortFunc(s.Containers, func(a, b Container) int {
-		return cmp.Or(cmp.Compare(a.Ship, b.Ship), compareNames(a.Instance, b.Instance), a.Created.Compare(b.Created), strings.Compare(a.ID, b.ID))
-	})
+// sorted is the state with its containers in their order; s stays as it is.
+func (s State) sorted() State {
+	s.Containers = arranged(s.Containers, (*Container).before)
+	return s
+}
+
+// before orders containers by ship, instance, age and id.
+func (c *Container) before(other *Container) int {
+	if c.Ship != other.Ship {
+		return cmp.Compare(c.Ship, other.Ship)
+	}
+	return cmp.Or(compareNames(c.Instance, other.Instance), c.Created.Compare(other.Created), strings.Compare(c.ID, other.ID))
 }
 
 // running tells whether the container does its work.

@@ -65,7 +65,7 @@ func (f *Fleet) Compare(ctx context.Context, want Spec, have State) Plan {
 
 // claims are the fixed host ports that the change has Docker publish.
 func (c Change) claims() []Port {
-	if c.want == nil || c.current != nil && c.current.running() {
+	if c.want == nil || c.current != nil && c.current.running() || !slices.ContainsFunc(c.want.Ports, func(p Port) bool { return p.Host != 0 }) {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(c.want.Ports), func(p Port) bool { return p.Host == 0 })
