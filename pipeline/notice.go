@@ -38,6 +38,7 @@ const (
 	RunQueued      NoticeKind = "run queued"
 	RunStarted     NoticeKind = "run started"
 	RunFailed      NoticeKind = "run failed"
+	RunPassed      NoticeKind = "run passed" // it was to deploy nothing
 	RunSkipped     NoticeKind = "run skipped"
 	RunCancelled   NoticeKind = "run cancelled"
 	RunSuperseded  NoticeKind = "run superseded"
@@ -83,6 +84,9 @@ func NoticeOfRun(run batuta.Run, before batuta.RunStatus) (Notice, bool) {
 	case batuta.RunSucceeded:
 		n.Kind, n.Recovered = WentLive, before == batuta.RunFailed
 		n.Text = fmt.Sprintf("release %d is live in %s", run.Release, run.Environment)
+		if run.Environment == "" { // such as a pull request's
+			n.Kind, n.Recovered, n.Text = RunPassed, false, "built and tested"
+		}
 	}
 	return n, n.Kind != "" && run.By != byDrift && run.By != byMoves
 }

@@ -45,7 +45,7 @@ func reporter(s *config.Status) notify.Reporter {
 // states is what a run's news make of the commit that it is about.
 var states = map[pipeline.NoticeKind]notify.State{
 	pipeline.RunQueued: notify.Waiting, pipeline.RunStarted: notify.Running, pipeline.WentLive: notify.Succeeded, pipeline.RunFailed: notify.Failed,
-	pipeline.RunSkipped: notify.Skipped, pipeline.RunCancelled: notify.Stopped, pipeline.RunSuperseded: notify.Stopped,
+	pipeline.RunSkipped: notify.Skipped, pipeline.RunPassed: notify.Succeeded, pipeline.RunCancelled: notify.Stopped, pipeline.RunSuperseded: notify.Stopped,
 }
 
 // addressee names the forge that is to be told; empty for none. A promotion is

@@ -96,7 +96,9 @@ func knowsRecovery(t *testing.T, l *lab) {
 		{"main", batuta.RunSucceeded, false}, {"main", batuta.RunFailed, false}, {"other", batuta.RunSucceeded, false},
 		{"main", batuta.RunSkipped, false}, {"main", batuta.RunSucceeded, true}, {"main", batuta.RunSucceeded, false},
 	} {
-		l.end(l.claim(l.accept(push("portal", c.ref, n+1))), c.status)
+		lease := l.claim(l.accept(push("portal", c.ref, n+1)))
+		l.must(l.SaveRun(t.Context(), lease, batuta.Run{Push: push("portal", c.ref, n+1), Environment: batuta.EnvironmentName(c.ref)}))
+		l.end(lease, c.status)
 		if c.status != batuta.RunSucceeded {
 			continue
 		}
