@@ -135,13 +135,15 @@ const (
 	RunDeploy    RunKind = "deploy"
 )
 
-// RunStatus is where a run stands. Queued may become running, superseded or
+// RunStatus is where a run stands. Waiting may become queued or cancelled;
+// queued may become running, superseded or
 // cancelled; running may become succeeded, failed, skipped or cancelled; the
 // rest are final.
 type RunStatus string
 
 // The statuses of a run.
 const (
+	RunWaiting    RunStatus = "waiting" // for people to approve its plan
 	RunQueued     RunStatus = "queued"
 	RunRunning    RunStatus = "running"
 	RunSucceeded  RunStatus = "succeeded"
@@ -152,7 +154,7 @@ const (
 )
 
 // Ended tells whether the status is final.
-func (s RunStatus) Ended() bool { return s != RunQueued && s != RunRunning }
+func (s RunStatus) Ended() bool { return s != RunWaiting && s != RunQueued && s != RunRunning }
 
 // Run is one revision going through the pipeline: an ordered list of steps.
 type Run struct {
@@ -165,6 +167,7 @@ type Run struct {
 	Release     ReleaseNumber   `json:"release,omitempty"`     // what it deploys; a push knows it once it is made
 	Approved    string          `json:"approved,omitempty"`    // the hash of the plan that By said yes to
 	By          string          `json:"by,omitempty"`          // who asked for it
+	Approvals   []string        `json:"approvals,omitempty"`   // who else said yes to its plan, or all who did if it waits or waited for several; in their order
 	Reason      string          `json:"reason,omitempty"`      // why, if it only mends what the live release has: drift, a ship that is lost or drained
 	Created     time.Time       `json:"created"`
 	Started     time.Time       `json:"started,omitzero"`

@@ -69,6 +69,8 @@ func (n Notice) Lane() string {
 func NoticeOfRun(run batuta.Run, before batuta.RunStatus) (Notice, bool) {
 	n := Notice{App: run.App, Environment: run.Environment, Run: run.ID, RunKind: run.Kind, Revision: run.Push.Revision, Ref: run.Push.Ref, At: time.Now(), Text: run.Error}
 	switch run.Status {
+	case batuta.RunWaiting:
+		n.Kind, n.Text = ApprovalWanted, fmt.Sprintf("%s asks to bring release %d to %s; `batuta approve %d` shows the plan", run.By, run.Release, run.Environment, run.ID)
 	case batuta.RunQueued:
 		n.Kind, n.Text = RunQueued, "waiting for its turn"
 	case batuta.RunRunning:

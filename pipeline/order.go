@@ -85,11 +85,41 @@ func (p *Pipeline) Order(ctx context.Context, o Order) (batuta.RunID, error) {
 	if o.Approved != "" && o.Approved != proposal.Hash {
 		return 0, changed(o.Environment)
 	}
-	return p.enqueue(ctx, batuta.Run{
-		App: o.App, Kind: o.Kind, Environment: o.Environment, Release: proposal.Release.Number,
+	wait, err := approvalsOf(o, proposal.Release)
+	if err != nil {
+		return 0, err
+	}
+	status := batuta.RunQueued
+	if wait {
+		if id, err := p.join(ctx, o, proposal.Release.Number); id != 0 || err != nil {
+			return id, err
+		}
+		status = batuta.RunWaiting
+	}
+	id, err := p.enqueue(ctx, batuta.Run{
+		App: o.App, Kind: o.Kind, Status: status, Environment: o.Environment, Release: proposal.Release.Number,
 		Approved: o.Approved, By: o.By,
 		Push: batuta.Push{App: o.App, Forge: byHand, Revision: proposal.Release.Revision, Message: proposal.Release.Message, Sender: o.By, Received: time.Now()},
 	})
+	if err == nil && wait && mayApprove(proposal.Release.Stages[o.Environment], o.Environment, o.By) == nil {
+		err = p.Approve(ctx, id, o.By)
+	}
+	return id, err
+}
+
+// join adds a person's approval to a run that waits for the same; 0 if none
+// does.
+func (p *Pipeline) join(ctx context.Context, o Order, r batuta.ReleaseNumber) (batuta.RunID, error) {
+	waiting, err := p.Store.Waiting(ctx, o.App, o.Environment)
+	if err != nil {
+		return 0, err
+	}
+	for _, run := range waiting {
+		if run.Release == r && run.Approved == o.Approved && run.Kind == o.Kind {
+			return run.ID, p.Approve(ctx, run.ID, o.By)
+		}
+	}
+	return 0, nil
 }
 
 // order is the run of an order: the release exists, only the deployment is to
@@ -98,6 +128,11 @@ func (j *journey) order(ctx context.Context) error {
 	r, err := j.Store.Release(ctx, j.run.App, j.run.Release)
 	if err != nil {
 		return err
+	}
+	if j.run.Kind == batuta.RunPromotion && len(j.run.Steps) == 0 { // it may have waited until the window closed
+		if err := open(r.Stages[j.run.Environment], j.run.Environment, time.Now()); err != nil {
+			return err
+		}
 	}
 	return j.deploy(ctx, r, j.run.Environment)
 }
@@ -136,7 +171,11 @@ func (p *Pipeline) promotable(ctx context.Context, app App, o Order) (batuta.Rel
 	case !s.Healthy:
 		return refuse(s.Reason, fmt.Sprintf("see `batuta status %s`", o.App))
 	}
-	return p.Store.Release(ctx, o.App, s.Release)
+	r, err := p.Store.Release(ctx, o.App, s.Release)
+	if err != nil {
+		return r, err
+	}
+	return r, p.admit(ctx, o, from, r)
 }
 
 // before is the environment that an order promotes from.

@@ -36,7 +36,8 @@ type (
 		// changes nothing. Queued runs of the same app and ref that came
 		// before become superseded.
 		Accept(ctx context.Context, p batuta.Push) (Receipt, error)
-		// Enqueue saves a queued run that a person asks for, with a line in
+		// Enqueue saves a run that a person asks for, queued or waiting for
+		// approvals, with a line in
 		// the audit trail, and gives its number.
 		Enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error)
 	}
@@ -57,6 +58,16 @@ type (
 		// ended holds it, held is false and holder names it. A run that holds
 		// it already holds it again.
 		HoldEnvironment(ctx context.Context, l Lease, env batuta.EnvironmentName) (holder batuta.RunID, held bool, err error)
+	}
+
+	// Approvals keeps who said yes to what.
+	Approvals interface {
+		// Approve saves that a person said yes to the plan of a waiting run,
+		// and queues the run once as many as it needs have.
+		Approve(ctx context.Context, id batuta.RunID, by string, need int) (queued bool, err error)
+		// Waiting lists the runs that wait for approvals of what goes to an
+		// environment, oldest first.
+		Waiting(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName) ([]batuta.Run, error)
 	}
 
 	// Journal is where a run writes down how far it came.
@@ -199,6 +210,7 @@ type (
 	Store interface {
 		Inbox
 		Queue
+		Approvals
 		Journal
 		Shelf
 		Harbour

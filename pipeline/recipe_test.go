@@ -146,7 +146,7 @@ batuta.yml:10:10: on.cron.0.schedule: "often" is not a schedule: expected exactl
 batuta.yml:10:44: on.cron.1.zone: no time zone "Mars" (write one of the IANA database: Europe/Berlin)
 batuta.yml:10:58: on.cron.1.missed: "twice" is no way to treat missed times (write once or skip)
 batuta.yml:11:9: on.poll: 1s is less than 10s (write 2m)
-batuta.yml:12:11: promote.0: a push deploys to the first environment: nothing is promoted to it (give soak, approvals and approvers to a later one)
+batuta.yml:12:11: promote.0: a push deploys to the first environment: nothing is promoted to it (give the rules to a later one)
 batuta.yml:12:77: promote.1.approvals: 2 approvals of 1 approvers
 batuta.yml:12:90: promote.1.windows.0: "always" is not a time window (write days, hours and a time zone: Mon-Fri 08:00-16:00 Europe/Berlin)
 batuta.yml:12:108: promote.1.freeze.0: "now" is not a span of days (write the first and the last day, and a time zone: 2026-12-20..2027-01-06 Europe/Berlin)

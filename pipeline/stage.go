@@ -65,8 +65,8 @@ func readOrder(doc *document.Document, at document.Path, stages []stageFile) ([]
 }
 
 func checkStage(doc *document.Document, at document.Path, place int, s batuta.Stage) {
-	if place == 0 && (s.Soak > 0 || s.Approvals > 0 || len(s.Approvers) > 0) {
-		doc.Problem(at, "a push deploys to the first environment: nothing is promoted to it", "give soak, approvals and approvers to a later one")
+	if place == 0 {
+		doc.Problem(at, "a push deploys to the first environment: nothing is promoted to it", "give the rules to a later one")
 	}
 	if s.Approvals < 0 || len(s.Approvers) > 0 && s.Approvals > len(s.Approvers) {
 		doc.Problem(at.At("approvals"), fmt.Sprintf("%d approvals of %d approvers", s.Approvals, len(s.Approvers)), "")

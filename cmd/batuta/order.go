@@ -55,6 +55,10 @@ func (o *order) carryOut(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
+		if run.Status == batuta.RunWaiting {
+			o.p.tellWaiting(run)
+			return nil
+		}
 		return o.p.watch(ctx, c, run, o.detach)
 	}
 }

@@ -48,6 +48,7 @@ func (p *program) root() *cobra.Command {
 		p.releasesCommand(),
 		p.planCommand(),
 		p.promoteCommand(),
+		p.approveCommand(),
 		p.rollbackCommand(),
 		p.deployCommand(),
 		p.shipsCommand(),

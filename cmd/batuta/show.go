@@ -98,7 +98,7 @@ func statusColour(status string) colour {
 		return green
 	case string(batuta.RunFailed), string(batuta.RolledBack):
 		return red
-	case string(batuta.RunQueued), string(batuta.RunRunning), string(batuta.Applying):
+	case string(batuta.RunWaiting), string(batuta.RunQueued), string(batuta.RunRunning), string(batuta.Applying):
 		return yellow
 	}
 	return grey

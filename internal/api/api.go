@@ -53,6 +53,7 @@ type (
 	Runner interface {
 		Start(ctx context.Context, app batuta.AppName, ref string, env batuta.EnvironmentName, by string) (batuta.RunID, error)
 		Rerun(ctx context.Context, id batuta.RunID, by string) (batuta.RunID, error)
+		Approve(ctx context.Context, id batuta.RunID, by string) error
 		Cancel(ctx context.Context, id batuta.RunID, by string) error
 	}
 

@@ -33,6 +33,7 @@ func rules() map[string]config.Right {
 		"rerun":       config.Push,
 		"cancel":      config.Push,
 		"deploy":      config.Deploy,
+		"approve":     config.Deploy,
 		"audit":       config.Admin,
 		"cordon":      config.Admin,
 		"uncordon":    config.Admin,

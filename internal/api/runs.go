@@ -25,13 +25,14 @@ func (s *server) aboutRuns() {
 	register(s, s.at(http.MethodGet, "/runs/{id}", "run", "One run with its steps"), s.run)
 	register(s, s.at(http.MethodGet, "/runs/{id}/log", "log", "What a run printed, as it prints it"), s.log)
 	register(s, s.accepted("/runs/{id}/cancel", "cancel", "Stop a run, or keep it from starting"), s.cancel)
+	register(s, s.accepted("/runs/{id}/approve", "approve", "Say yes to the plan of a run that waits for it"), s.approve)
 	register(s, s.accepted("/runs/{id}/rerun", "rerun", "Do again what an ended run was about"), s.rerun)
 	register(s, s.accepted("/apps/{app}/runs", "start", "Build and deploy a ref by hand"), s.start)
 }
 
 func (s *server) runs(ctx context.Context, in *struct {
 	App    batuta.AppName   `query:"app"`
-	Status batuta.RunStatus `query:"status" enum:"queued,running,succeeded,failed,cancelled,superseded,skipped"`
+	Status batuta.RunStatus `query:"status" enum:"waiting,queued,running,succeeded,failed,cancelled,superseded,skipped"`
 	Paging
 }) (*list[batuta.Run], error) {
 	apps := principal(ctx).Apps
@@ -61,6 +62,13 @@ func (s *server) cancel(ctx context.Context, in *RunPath) (*only[batuta.Run], er
 		return nil, err
 	}
 	return s.answer(ctx)(in.ID, s.Runner.Cancel(ctx, in.ID, principal(ctx).Name))
+}
+
+func (s *server) approve(ctx context.Context, in *RunPath) (*only[batuta.Run], error) {
+	if err := s.changeable(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return s.answer(ctx)(in.ID, s.Runner.Approve(ctx, in.ID, principal(ctx).Name))
 }
 
 func (s *server) rerun(ctx context.Context, in *RunPath) (*only[batuta.Run], error) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -21,7 +22,7 @@ func (db *DB) Accept(ctx context.Context, p batuta.Push) (pipeline.Receipt, erro
 	})
 }
 
-// Enqueue saves a queued run, with its line in the audit trail, and gives its
+// Enqueue saves a queued run, or one that waits for approvals, with its line in the audit trail, and gives its
 // number. It supersedes nothing.
 func (db *DB) Enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
 	return write(ctx, db, fmt.Sprintf("queue %s of %s", r.Kind, r.App), func(ctx context.Context, t *tx) (batuta.RunID, error) {
@@ -162,14 +163,14 @@ func (t *tx) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
 	err := t.insert(ctx, &r.ID, `INSERT INTO runs (app, kind, status, lane,
 		forge, delivery, ref, before, revision, sender, message, received,
 		environment, release, approved, asked_by, reason, created)
-		VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		r.App, r.Kind, lane(r),
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		r.App, r.Kind, cmp.Or(r.Status, batuta.RunQueued), lane(r),
 		r.Push.Forge, r.Push.Delivery, r.Push.Ref, r.Push.Before, r.Push.Revision, r.Push.Sender, r.Push.Message, micros(r.Push.Received),
 		r.Environment, r.Release, r.Approved, r.By, r.Reason, micros(r.Created))
 	if err != nil {
 		return 0, err
 	}
-	r.Status = batuta.RunQueued
+	r.Status = cmp.Or(r.Status, batuta.RunQueued)
 	if n, ok := pipeline.NoticeOfRun(r, ""); ok {
 		err = t.tell(ctx, n)
 	}

@@ -76,6 +76,11 @@ func readRun(ctx context.Context, q querier, id batuta.RunID) (batuta.Run, error
 	if err != nil {
 		return run, missing(err, "no run %d", id)
 	}
+	run.Approvals, err = collect(ctx, q, func(scan func(...any) error) (by string, err error) { return by, scan(&by) },
+		"SELECT person FROM approvals WHERE run = ? ORDER BY at, person", id)
+	if err != nil {
+		return run, err
+	}
 	run.Steps, err = collect(ctx, q, scanStep, "SELECT name, status, attempt, started, ended, error, output FROM steps WHERE run = ? ORDER BY ordinal", id)
 	return run, err
 }

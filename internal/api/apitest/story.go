@@ -35,6 +35,11 @@ func (w *World) Rerun(ctx context.Context, id batuta.RunID, by string) (batuta.R
 	return w.deploy(run.Kind, run.Environment, run.Release, by), nil
 }
 
+// Approve is api.Runner: nothing waits here.
+func (w *World) Approve(_ context.Context, id batuta.RunID, _ string) error {
+	return &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("run %d waits for nobody", id)}
+}
+
 // Cancel is api.Runner.
 func (w *World) Cancel(ctx context.Context, id batuta.RunID, by string) error {
 	run, err := w.Run(ctx, id)

@@ -80,6 +80,11 @@ func (c *Client) Cancel(ctx context.Context, id batuta.RunID) (batuta.Run, error
 	return post[batuta.Run](ctx, c, runPath(id, "/cancel"), nil)
 }
 
+// Approve says yes to the plan of a run that waits for it.
+func (c *Client) Approve(ctx context.Context, id batuta.RunID) (batuta.Run, error) {
+	return post[batuta.Run](ctx, c, runPath(id, "/approve"), nil)
+}
+
 // Rerun does again what an ended run was about.
 func (c *Client) Rerun(ctx context.Context, id batuta.RunID) (batuta.Run, error) {
 	return post[batuta.Run](ctx, c, runPath(id, "/rerun"), nil)

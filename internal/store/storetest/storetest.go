@@ -68,6 +68,7 @@ func Test(t *testing.T, open Opener) {
 		"letters keep their order":          deliversInOrder,
 		"letters outlive their server":      keepsLetters,
 		"ships and drift are told of":       tellsOfShipsAndDrift,
+		"as many approve as it needs":       countsApprovals,
 		"an app has one agenda":             keepsAgendas,
 		"schedules are followed":            followsSchedules,
 		"refs are recorded without runs":    recordsRefsWithoutRuns,
