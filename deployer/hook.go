@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -172,7 +173,7 @@ func (r *rollout) hookSays(g *group, i Instance, text string, took time.Duration
 	r.tell(Event{Ship: i.Ship, Service: g.service, Instance: i.Name, Release: r.plan.Release, Text: text, Took: took})
 }
 
-// run runs a container to its end, and removes it however that was.
+// run runs a container to its end, and disposes of it however that was.
 func (r *rollout) run(ctx context.Context, i Instance, timeout time.Duration) error {
 	ship := r.fleet.ships[i.Ship]
 	var id string
@@ -183,9 +184,7 @@ func (r *rollout) run(ctx context.Context, i Instance, timeout time.Duration) er
 	if err != nil {
 		return err
 	}
-	defer func() {
-		_ = r.fleet.remove(context.WithoutCancel(ctx), Container{ID: id, Ship: i.Ship}) // the next deployment does it otherwise
-	}()
+	defer r.dispose(ctx, Container{ID: id, Ship: i.Ship})
 	if err := r.fleet.act(ctx, 0, func(ctx context.Context) error { return ship.Start(ctx, id) }); err != nil {
 		return err
 	}
@@ -204,6 +203,16 @@ func (r *rollout) run(ctx context.Context, i Instance, timeout time.Duration) er
 		return a.withTail(ctx, a.unhealthy(exit.String()))
 	}
 	return r.print(ctx, a, i)
+}
+
+// dispose removes a hook's container. That of a deployment which is suspended is
+// ended and stays, to run again.
+func (r *rollout) dispose(ctx context.Context, c Container) {
+	gone := r.fleet.remove
+	if errors.Is(context.Cause(ctx), ErrSuspended) {
+		gone = r.fleet.kill
+	}
+	_ = gone(context.WithoutCancel(ctx), c) // the next deployment does it otherwise
 }
 
 // print puts what a hook printed into the log.

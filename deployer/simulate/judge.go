@@ -31,6 +31,9 @@ type attempt struct {
 	served      map[batuta.InstanceName]bool // at its begin
 	excused     map[batuta.InstanceName]bool // of these, something took a container away that was there at its begin
 	crashed     map[batuta.InstanceName]bool // the same, of any container
+	started     map[batuta.ServiceName]bool  // a container of them, as declared
+	hooked      map[batuta.ServiceName]bool  // an after hook of them
+	found, saw  looks                        // when it planned, and since it asked for the lease; nil: it has not yet
 }
 
 // wanted is an instance as the attempt declares it; nil if it does not.
@@ -61,8 +64,17 @@ func (a *attempt) service(name batuta.ServiceName) (Service, bool) {
 // judge tells whether the call may be made, as the world is at this instant.
 // The world's mutex is held.
 func (w *world) judge(a *attempt, c shiptest.Call) {
-	if c.Changes() && c.Method != "Pull" {
-		a.changed++
+	switch {
+	case c.Method == "Lock" && a.saw == nil:
+		a.saw = looks{}
+	case c.Method == "Containers" && a.saw != nil:
+		a.saw[c.Ship] = w.on(c.Ship)
+	case c.Method == "Containers":
+		a.found[c.Ship] = w.on(c.Ship)
+	case c.Changes() && c.Method != "Pull":
+		if a.changed++; a.changed == 1 {
+			w.judgeBegin(a)
+		}
 		w.judgeAlone(a, c)
 	}
 	of, known := w.seen[c.ID]
@@ -72,9 +84,11 @@ func (w *world) judge(a *attempt, c shiptest.Call) {
 	case of.Scope != own() && c.Changes():
 		w.violation("%s of %s on %s, which is none of ours", c.Method, of.Name, c.Ship)
 	case c.Method == "Start":
+		a.note(of)
 		w.judgeStart(a, of)
 		delete(w.asked, c.ID)
 	case c.Method == "Stop", c.Method == "Kill", c.Method == "Remove":
+		w.judgeOrder(a, c, of)
 		w.judgeEnd(a, c, of)
 		w.asked[c.ID] = true
 	}
@@ -88,6 +102,83 @@ func (w *world) judgeAlone(a *attempt, c shiptest.Call) {
 		if b != a && b.changed > 0 && !b.dead && !a.interrupted && a.suffered+b.suffered <= 1 {
 			w.violation("%s of %s by %s, while %s changes the same", c.Method, c.Instance, a.who, b.who)
 		}
+	}
+}
+
+// looks is what of ours was on each ship when a deployer looked.
+type looks map[batuta.ShipName][]deployer.Container
+
+// judgeBegin tells whether an attempt that is about to change something for the
+// first time has looked at all its ships once more, and found what its plan was
+// made for.
+func (w *world) judgeBegin(a *attempt) {
+	have := deployer.State{Unreachable: map[batuta.ShipName]string{}}
+	for _, u := range a.plan.Unreachable {
+		have.Unreachable[u.Ship] = u.Why
+	}
+	same := true
+	for _, info := range w.scenario.Ships {
+		if _, unreachable := have.Unreachable[info.Name]; unreachable {
+			continue
+		}
+		saw, looked := a.saw[info.Name]
+		if !looked {
+			w.violation("%s changes something, and has not looked at %s since it has the lease", a.who, info.Name)
+			return
+		}
+		same = same && slices.EqualFunc(saw, a.found[info.Name], func(x, y deployer.Container) bool { return x.ID == y.ID && x.State == y.State })
+		have.Containers = append(have.Containers, saw...)
+	}
+	if !same && deployer.Diff(a.want, have).Hash() != a.plan.Hash() {
+		w.violation("%s changes something, and knows that its plan does not fit any more", a.who)
+	}
+}
+
+// on is what runs on a ship of ours, as a deployer sees it.
+func (w *world) on(ship batuta.ShipName) []deployer.Container {
+	out := []deployer.Container{}
+	for _, c := range w.ours() {
+		if c.Ship == ship {
+			out = append(out, c.Container)
+		}
+	}
+	return out
+}
+
+// note takes down what the attempt starts.
+func (a *attempt) note(c shiptest.Sight) {
+	if i := a.wanted(c.Instance); i != nil && i.Config == c.Config {
+		a.started[c.Service] = true
+	}
+	for _, s := range a.release.Services {
+		if strings.HasPrefix(string(c.Instance), string(s.Name)+"-after-") {
+			a.hooked[s.Name] = true
+		}
+	}
+}
+
+// judgeOrder tells whether the last of a service may be ended: not before those
+// that require it, unless the plan says that it is away meanwhile.
+func (w *world) judgeOrder(a *attempt, c shiptest.Call, of shiptest.Sight) {
+	if !w.serves(of) || a.suffered > 0 || w.messy() || a.change(of.Instance).StopFirst != "" {
+		return
+	}
+	if _, declared := a.service(of.Service); !declared {
+		return
+	}
+	var requiring []string
+	for id, x := range w.seen {
+		switch s, _ := a.service(x.Service); {
+		case id == c.ID || !w.serves(x):
+		case x.Service == of.Service:
+			return
+		case slices.Contains(s.Requires, of.Service):
+			requiring = append(requiring, string(x.Instance))
+		}
+	}
+	if len(requiring) > 0 {
+		slices.Sort(requiring)
+		w.violation("%s of %s ends %s, and these still require it: %s", c.Method, of.Instance, of.Service, strings.Join(requiring, ", "))
 	}
 }
 

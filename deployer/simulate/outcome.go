@@ -84,6 +84,9 @@ func (w *world) judgeLive(a *attempt, outcome deployer.Outcome, err error) {
 		}
 		if tolerated(outcome, i.Name) {
 			spared[i.Service]++
+			if a.change(i.Name).Action == deployer.Keep {
+				n, old = 0, n+old // it was not touched, and is only not known to do well
+			}
 			if n > 0 || old == 0 && a.served[i.Name] && !a.excused[i.Name] {
 				w.violation("live without %s: %d new and %d old containers of it serve", i.Name, n, old)
 			}
@@ -97,6 +100,22 @@ func (w *world) judgeLive(a *attempt, outcome deployer.Outcome, err error) {
 		}
 	}
 	w.judgeLeft(a, declared)
+	w.judgeHooks(a)
+}
+
+// judgeHooks tells whether the after hooks of what was started have run, if
+// not in this attempt, then in the one that it finishes.
+func (w *world) judgeHooks(a *attempt) {
+	tried := []*attempt{a}
+	if n := len(w.since); n > 0 && a.who == w.since[n-1].who+again {
+		tried = append(tried, w.since[n-1])
+	}
+	for _, s := range a.release.Services {
+		due := slices.ContainsFunc(s.Hooks, func(h Hook) bool { return h.Moment == "after" })
+		if due && slices.ContainsFunc(tried, func(t *attempt) bool { return t.started[s.Name] }) && !slices.ContainsFunc(tried, func(t *attempt) bool { return t.hooked[s.Name] }) {
+			w.violation("live, and the after hooks of %s never ran", s.Name)
+		}
+	}
 }
 
 // judgeLeft wants nothing left but what is declared, unless something went

@@ -34,7 +34,7 @@ func (s Scenario) Play(ctx context.Context) Record {
 		w.rivals.Wait()
 		if a != nil && a.interrupted {
 			fleet = w.mended()
-			w.deploy(ctx, fleet, attempt{who: fmt.Sprintf("release-%d-again", n+1), release: Release{Services: r.Services}})
+			w.deploy(ctx, fleet, attempt{who: fmt.Sprintf("release-%d", n+1) + again, release: Release{Services: r.Services}})
 		}
 	}
 	w.finale(ctx)
@@ -53,6 +53,9 @@ func (w *world) mended() *deployer.Fleet {
 	clear(w.lose)
 	return w.newFleet("server")
 }
+
+// again ends the name of an attempt that finishes one that was interrupted.
+const again = "-again"
 
 // deploy resolves, plans and applies a release; nil if its document is refused.
 func (w *world) deploy(ctx context.Context, fleet *deployer.Fleet, of attempt) *attempt {
@@ -118,6 +121,8 @@ func (w *world) begin(a *attempt) {
 	w.look()
 	a.mishaps, a.before, a.served, a.suffered = a.release.Mishaps, w.seen, w.serving(""), len(w.away)
 	a.excused, a.crashed = map[batuta.InstanceName]bool{}, map[batuta.InstanceName]bool{}
+	a.found = looks{}
+	a.started, a.hooked = map[batuta.ServiceName]bool{}, map[batuta.ServiceName]bool{}
 	w.attempts[a.who] = a
 	w.active = append(w.active, a)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"batuta"
@@ -84,7 +85,7 @@ func (w *world) reboot(ship batuta.ShipName) {
 // hand is what a person does, past the deployer.
 func (w *world) hand(m Mishap) {
 	ctx := shiptest.As(context.Background(), "somebody")
-	ours := w.ours()
+	ours := slices.DeleteFunc(w.ours(), func(c shiptest.Sight) bool { return !instance(c) })
 	switch {
 	case m.Kind == HandAdd && len(ours) > 0:
 		w.strange(Stranger{m.Ship, ours[m.Pick%len(ours)].Instance, 0})

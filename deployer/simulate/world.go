@@ -136,7 +136,7 @@ func (w *world) after(c shiptest.Call) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if counts(c) {
+	if c.Changes() && counts(c) {
 		w.look()
 	}
 	if a := w.attempts[c.By]; a != nil && a.dead {
