@@ -45,7 +45,7 @@ func (w *world) happen(a *attempt, c shiptest.Call, m Mishap) error {
 	case NoPull:
 		a.nopull = m.Ship
 	case Rival:
-		w.rival(a)
+		w.rival(a, m.Pick)
 	case Kill:
 		a.dead, a.interrupted = true, true
 		a.cancel(deployer.ErrSuspended) // nothing of a dead process waits for anything
@@ -108,16 +108,25 @@ func (w *world) hand(m Mishap) {
 	w.excuse(c, "was ended by somebody")
 }
 
-// rival has another server deploy the same release at the same time.
-func (w *world) rival(a *attempt) {
+// rival has another server deploy the same release at the same time, or what is
+// live with one service changed.
+func (w *world) rival(a *attempt, pick int) {
 	if a.rival {
 		return
 	}
+	services := a.release.Services
+	if w.previous != nil && len(w.previous.release.Services) > 0 && pick%3 > 0 {
+		services = slices.Clone(w.previous.release.Services)
+		s := &services[pick%len(services)]
+		s.Version, s.Life = rivalVersion, shiptest.Behaviour{}
+	}
 	who := a.who + "-rival"
 	w.rivals.Go(func() {
-		w.deploy(context.Background(), w.newFleet("rival"), attempt{who: who, release: Release{Services: a.release.Services}, rival: true})
+		w.deploy(context.Background(), w.newFleet("rival"), attempt{who: who, release: Release{Services: services}, rival: true})
 	})
 }
+
+const rivalVersion = 500 // which behaves well
 
 // strange has a container run that is none of ours, and is to be left alone.
 // The world's mutex is held.
