@@ -1,6 +1,7 @@
 package deployer_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -165,6 +166,25 @@ func TestAHookAfterIsNotLostWhereverItIsKilled(t *testing.T) {
 				return
 			}
 		}
+	})
+}
+
+func TestAHookAfterIsNotLostWhenItIsSuspended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a", "ship-b")
+		h.behave(commands(migrates(0)))
+		want := hooked(h.spec(t, oneService, image(2)), after, "migrate")
+		ctx, suspend := context.WithCancelCause(t.Context())
+		time.AfterFunc(3*time.Second, func() { suspend(deployer.ErrSuspended) }) // in the middle of the hook
+		if outcome, _ := h.apply(ctx, want); outcome.Status != batuta.Applying || len(h.runs()) != 3 {
+			t.Fatalf("outcome %v; on the ships: %v", outcome, h.runs())
+		}
+		h.events = nil
+		h.live(t, want)
+		if !slices.ContainsFunc(h.events, func(e string) bool { return strings.Contains(e, "hook after of web is done") }) {
+			t.Errorf("the hook did not run again: %q", h.events)
+		}
+		h.wantRuns(t, "web-1 on ship-a: 2222 running", "web-2 on ship-b: 2222 running")
 	})
 }
 
