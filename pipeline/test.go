@@ -103,9 +103,9 @@ func (a App) withSecrets(t trial.Test) (trial.Test, error) {
 // unhealthy is the error of a test that did not pass, with the cases that
 // failed where they are known.
 func unhealthy(t trial.Test, r trial.Report) error {
-	text := fmt.Sprintf("test %s: exit code %d", t.Name, r.ExitCode)
+	lines := []string{fmt.Sprintf("test %s: exit code %d", t.Name, r.ExitCode)}
 	for _, c := range r.Failed {
-		text += "\n" + c.String()
+		lines = append(lines, c.String())
 	}
-	return &batuta.Error{Kind: batuta.Unhealthy, Message: text}
+	return &batuta.Error{Kind: batuta.Unhealthy, Message: strings.Join(lines, "\n")}
 }

@@ -50,7 +50,7 @@ func TestEveryRouteHasARule(t *testing.T) {
 	}
 	want := map[string]config.Right{
 		"version": "read", "apps": "read", "status": "read", "runs": "read", "run": "read", "log": "read", "releases": "read",
-		"deployments": "read", "plan": "read", "start": "push", "rerun": "deploy", "cancel": "deploy", "deploy": "deploy", "audit": "admin",
+		"deployments": "read", "plan": "read", "start": "push", "rerun": "deploy", "cancel": "deploy", "deploy": "deploy", "approve": "deploy", "audit": "admin",
 		"history": "read", "ships": "read", "ship": "read", "cordon": "admin", "uncordon": "admin", "drain": "admin",
 	}
 	for id, right := range least {
