@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,7 +81,11 @@ func (d *buildkitd) export(r Request) client.ExportEntry {
 		"oci-mediatypes": "true",
 	}
 	if epoch := r.epoch(); epoch != "" {
-		attrs["source-date-epoch"], attrs["rewrite-timestamp"] = epoch, "true"
+		attrs["source-date-epoch"] = epoch
+		// Layers from the cache have the dates of the build that made them.
+		// To date them anew is to compress each again, with every commit:
+		// 10 s for 200 MB, and a layer that all ships have to pull.
+		attrs["rewrite-timestamp"] = strconv.FormatBool(r.Recipe.NoCache)
 	}
 	if d.insecure {
 		attrs["registry.insecure"] = "true"

@@ -294,3 +294,33 @@ func layers(t *testing.T, image v1.Image) (digests []string) {
 	}
 	return digests
 }
+
+// engineAt is a Docker Engine's client until t ends.
+func engineAt(t *testing.T, endpoint string) *docker.Client {
+	t.Helper()
+	client, err := docker.NewClientWithOpts(docker.WithHost(endpoint), docker.WithAPIVersionNegotiation())
+	must(t, err)
+	t.Cleanup(func() { must(t, client.Close()) })
+	return client
+}
+
+// pull has an Engine pull an image, to its end.
+func pull(t *testing.T, client *docker.Client, reference string) {
+	t.Helper()
+	answer, err := client.ImagePull(t.Context(), reference, image.PullOptions{})
+	must(t, err)
+	text, err := io.ReadAll(answer)
+	must(t, err)
+	must(t, answer.Close())
+	if strings.Contains(string(text), `"error"`) {
+		t.Errorf("pull %s: %s", reference, text)
+	}
+}
+
+// pulled is the image of a build, as the registry has it.
+func pulled(t *testing.T, result builder.Result) v1.Image {
+	t.Helper()
+	image, err := crane.Pull(result.Image.String(), crane.Insecure)
+	must(t, err)
+	return image
+}

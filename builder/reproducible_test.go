@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,11 +43,10 @@ func TestRevisionBuiltTwiceIsOneImage(t *testing.T) {
 	if first.Cached || second.Cached {
 		t.Error("it was not built twice")
 	}
-	image, err := crane.Pull(second.Image.String(), crane.Insecure)
-	must(t, err)
+	image := pulled(t, second)
 	config, err := image.ConfigFile()
 	must(t, err)
-	if !config.Created.Time.Equal(committed) {
+	if !config.Created.Equal(committed) {
 		t.Errorf("it is of %s", config.Created)
 	}
 	eachEntry(t, image, func(h *tar.Header, _ io.Reader) {
@@ -63,12 +63,20 @@ func TestNextCommitFindsTheCacheWarm(t *testing.T) {
 		r := b.request(t, builder.Recipe{}, daily)
 		must(t, os.WriteFile(filepath.Join(r.Source, "page.html"), []byte(r.Revision), 0o644))
 		r.Time = committed
-		if first, _ := made(t, built, r); first.Cached {
+		first, _ := made(t, built, r)
+		if first.Cached {
 			t.Error("the first build says that it was cached")
 		}
+		if again, _ := made(t, built, r); again.Image != first.Image {
+			t.Errorf("one revision is %s and %s", first.Image, again.Image)
+		}
 		r.Time = committed.Add(time.Hour)
-		if second, log := made(t, built, r); !second.Cached {
+		second, log := made(t, built, r)
+		if !second.Cached {
 			t.Errorf("the second build says that it was not cached:\n%s", log)
+		}
+		if one, two := layers(t, pulled(t, first)), layers(t, pulled(t, second)); !slices.Equal(one, two) {
+			t.Errorf("the layers were %s and are %s", one, two)
 		}
 	})
 }

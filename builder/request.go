@@ -8,11 +8,17 @@ import (
 )
 
 // Request is one image to be built and where to push it.
+//
+// One revision gives one digest when it is built twice by a buildkitd, with
+// its Time, from the same cache or, with Recipe.NoCache, from none: then also
+// by another daemon, server and checkout. (What a command itself makes
+// differently each time, no daemon can mend.) A Docker Engine before 23.0
+// keeps to that only where its cache has every step.
 type Request struct {
 	App        batuta.AppName
 	Image      batuta.ImageName
 	Revision   batuta.Revision
-	Time       time.Time                         // of the revision's commit; zero leaves times as they come, and digests with them
+	Time       time.Time                         // of the revision's commit, which the image is dated by; zero is the time of day
 	Source     string                            // the directory that holds the revision's tree
 	Recipe     Recipe                            //
 	Secrets    map[string][]byte                 // values of the recipe's secrets, at most 500 KB each
