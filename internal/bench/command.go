@@ -19,12 +19,7 @@ func (q *quay) commanded(ctx context.Context, n int) (l lap, err error) {
 		took *time.Duration
 		do   func() error
 	}{
-		{&l.start, func() error {
-			if err := q.docker(ctx, "network", "create", network); err != nil {
-				return err
-			}
-			return q.abreastly(ctx, n, func(i int) error { return q.dockerRun(ctx, network, "first", i) })
-		}},
+		{&l.start, func() error { return q.dockerStart(ctx, network, "first", n) }},
 		{&l.noop, func() error {
 			return q.docker(ctx, append([]string{"container", "inspect"}, bareNames("first", n)...)...)
 		}},
@@ -37,12 +32,7 @@ func (q *quay) commanded(ctx context.Context, n int) (l lap, err error) {
 				return q.dockerStop(ctx, "first", i)
 			})
 		}},
-		{&l.stop, func() error {
-			if err := q.abreastly(ctx, n, func(i int) error { return q.dockerStop(ctx, "next", i) }); err != nil {
-				return err
-			}
-			return q.docker(ctx, "network", "rm", network)
-		}},
+		{&l.stop, func() error { return q.dockerEnd(ctx, network, "next", n) }},
 	}
 	for _, act := range acts {
 		began := time.Now()
@@ -52,6 +42,38 @@ func (q *quay) commanded(ctx context.Context, n int) (l lap, err error) {
 		*act.took = time.Since(began)
 	}
 	return l, nil
+}
+
+// commandedAbreast has the docker command line start perShip containers on each
+// ship, on all of them at once. What it started is gone when it returns.
+func (q *quay) commandedAbreast(ctx context.Context) (time.Duration, error) {
+	network := string(q.scope.Environment) + "-bare"
+	on := func(n int) *quay {
+		return &quay{bench: q.bench, ships: q.ships[n : n+1], image: q.image, scope: q.scope}
+	}
+	began := time.Now()
+	err := q.abreastly(ctx, len(q.ships), func(n int) error { return on(n).dockerStart(ctx, network, "first", perShip) })
+	took := time.Since(began)
+	if err != nil {
+		return 0, err
+	}
+	return took, q.abreastly(ctx, len(q.ships), func(n int) error { return on(n).dockerEnd(ctx, network, "first", perShip) })
+}
+
+// dockerStart makes a network, and starts n containers in it at the same time.
+func (q *quay) dockerStart(ctx context.Context, network, release string, n int) error {
+	if err := q.docker(ctx, "network", "create", network); err != nil {
+		return err
+	}
+	return q.abreastly(ctx, n, func(i int) error { return q.dockerRun(ctx, network, release, i) })
+}
+
+// dockerEnd stops and removes what dockerStart has made.
+func (q *quay) dockerEnd(ctx context.Context, network, release string, n int) error {
+	if err := q.abreastly(ctx, n, func(i int) error { return q.dockerStop(ctx, release, i) }); err != nil {
+		return err
+	}
+	return q.docker(ctx, "network", "rm", network)
 }
 
 func (q *quay) abreastly(ctx context.Context, n int, do func(int) error) error {
@@ -73,7 +95,7 @@ func bareNames(release string, n int) []string {
 }
 
 func (q *quay) dockerRun(ctx context.Context, network, release string, i int) error {
-	return q.docker(ctx, "run", "--detach", "--name", bareName(release, i), "--network", network, "--restart", "unless-stopped",
+	return q.docker(ctx, "run", "--detach", "--name", bareName(release, i), "--network", network, "--network-alias", "web", "--network-alias", fmt.Sprintf("web-%d", i+1), "--restart", "unless-stopped",
 		"--env", "RELEASE="+release, q.image.String(), "/bin/busybox", "sh", "-c", script)
 }
 

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"batuta"
 	"batuta/deployer"
 	"batuta/deployer/docker"
@@ -38,12 +36,12 @@ func measureFleet(ctx context.Context, b *bench) ([]row, error) {
 		}
 		rows = append(rows, fleetRows(n, ours, theirs)...)
 	}
-	abreast, alone, err := q.abreast(ctx)
+	together, alone, bare, err := q.abreast(ctx)
 	if err != nil {
 		return nil, err
 	}
 	what := fmt.Sprintf("start %d on each of %d ships | the slowest ship by itself", perShip, fleetShips)
-	return append(rows, compared(what, abreast, alone, asTime)), nil
+	return append(rows, compared(what, together, alone, asTime), compared("  the same | docker run on all ships at once", together, bare, asTime)), nil
 }
 
 // lap is how long one side took for each act.
@@ -210,28 +208,41 @@ func (q *quay) deployed(ctx context.Context, n int) (l lap, err error) {
 }
 
 // abreast measures all ships at once, in one fleet, against the slowest of
-// them when each has a fleet of its own. Both sides load the machine alike.
-func (q *quay) abreast(ctx context.Context) (together, alone []time.Duration, err error) {
-	for range q.rounds + 1 {
-		took, err := q.startAndStop(ctx, q.ships, perShip*len(q.ships), "")
-		if err != nil {
-			return nil, nil, err
-		}
-		together = append(together, took)
-		each := make([]time.Duration, len(q.ships))
-		var all errgroup.Group
-		for n, ship := range q.ships {
-			all.Go(func() (err error) {
-				each[n], err = q.startAndStop(ctx, []lab.Ship{ship}, perShip, fmt.Sprintf("-%d", n))
-				return err
-			})
-		}
-		if err := all.Wait(); err != nil {
-			return nil, nil, err
-		}
-		alone = append(alone, quantile(each, 1))
+// them when each has a fleet of its own at the same time, and against the
+// docker command line on all of them at once. All load the machine alike, and
+// take turns in changing order; the first turn of each does not count.
+func (q *quay) abreast(ctx context.Context) (together, alone, bare []time.Duration, err error) {
+	sides := []struct {
+		all  *[]time.Duration
+		take func(context.Context) (time.Duration, error)
+	}{
+		{&together, func(ctx context.Context) (time.Duration, error) {
+			return q.startAndStop(ctx, q.ships, perShip*len(q.ships), "")
+		}},
+		{&alone, q.slowest},
+		{&bare, q.commandedAbreast},
 	}
-	return together[1:], alone[1:], nil
+	for round := range q.rounds + 1 {
+		for n := range sides {
+			side := sides[(round+n)%len(sides)]
+			took, err := side.take(ctx)
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			*side.all = append(*side.all, took)
+		}
+	}
+	return together[1:], alone[1:], bare[1:], nil
+}
+
+// slowest is how long the slowest ship takes, each in a fleet of its own.
+func (q *quay) slowest(ctx context.Context) (time.Duration, error) {
+	each := make([]time.Duration, len(q.ships))
+	err := q.abreastly(ctx, len(q.ships), func(n int) (err error) {
+		each[n], err = q.startAndStop(ctx, q.ships[n:n+1], perShip, fmt.Sprintf("-%d", n))
+		return err
+	})
+	return quantile(each, 1), err
 }
 
 func (q *quay) startAndStop(ctx context.Context, ships []lab.Ship, n int, mark string) (time.Duration, error) {
