@@ -67,6 +67,7 @@ type world struct {
 	onTest  func(context.Context, trial.Request) (trial.Report, error)
 	down    map[batuta.ShipName]bool // ships that do not answer
 	sick    bool                     // what is started exits
+	crew    []batuta.AppName         // apps beside testApp, with the same grants
 }
 
 const (
@@ -257,19 +258,28 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 	if tells == nil {
 		tells = w
 	}
+	apps := map[batuta.AppName]pipeline.App{}
+	for _, name := range append([]batuta.AppName{testApp}, w.crew...) {
+		apps[name] = w.app(name, infos)
+	}
 	p := pipeline.New(pipeline.Config{
-		Apps: map[batuta.AppName]pipeline.App{testApp: {
-			Name: testApp, Images: "registry.example.edu/shop", Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret}, Keep: w.keep, Poll: w.poll,
-			Grants: map[batuta.EnvironmentName]pipeline.Grant{
-				"qa": {Ships: infos["qa"]}, "preview": {Ships: infos["qa"]}, "production": {Ships: infos["production"]},
-			},
-		}},
+		Apps:  apps,
 		Store: kept, Source: w, Remote: w, Tester: w, Builder: w, Pinner: w, Fleet: deployer.New(ships, deployer.Options{Settle: time.Millisecond, SettleBlindly: time.Millisecond}),
 		Logs: logs, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Dir: filepath.Join(w.dir, "runs"), Key: []byte("key"),
 		AtOnce: w.atOnce, Retries: 2, Backoff: time.Millisecond,
 		Ships: harbour, Notifier: tells, Every: w.every, Pulse: 10 * time.Millisecond,
 	})
 	return &works{p, db, logs, w}
+}
+
+// app is what the server grants an app, on ships by their role.
+func (w *world) app(name batuta.AppName, ships map[string][]deployer.ShipInfo) pipeline.App {
+	return pipeline.App{
+		Name: name, Images: "registry.example.edu/" + string(name), Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret}, Keep: w.keep, Poll: w.poll,
+		Grants: map[batuta.EnvironmentName]pipeline.Grant{
+			"qa": {Ships: ships["qa"]}, "preview": {Ships: ships["qa"]}, "production": {Ships: ships["production"]},
+		},
+	}
 }
 
 // work lets the pipeline work, and tell of it, until the returned function is

@@ -45,7 +45,8 @@ type server struct {
 	notifier *notifier
 	pipeline *pipeline.Pipeline
 	handler  http.Handler
-	refusals refusals
+	refusals refusals       // of deliveries
+	denials  refusals       // of what people ask for
 	stopping chan struct{}  // closed when the server begins to stop
 	close    []func() error // in the order of opening
 }

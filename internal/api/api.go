@@ -98,6 +98,9 @@ type Config struct {
 	// Stopping is closed when the server begins to stop: streams break off,
 	// for their readers to take up at the next server. Nil: it never is.
 	Stopping <-chan struct{}
+	// Refused is told of each change that somebody known asked for and is
+	// not granted, as a line of the audit trail. Nil: nobody is.
+	Refused func(context.Context, batuta.Entry)
 }
 
 // server holds the routes' common parts.
@@ -170,6 +173,7 @@ func register[I, O any](s *server, op huma.Operation, act func(context.Context, 
 	huma.Register(s.API, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := act(ctx, in)
 		if err != nil {
+			s.turnAway(ctx, principal(ctx), &op, batuta.Entry{}, err)
 			return nil, s.failure(ctx, op.OperationID, err)
 		}
 		return out, nil

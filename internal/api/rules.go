@@ -1,8 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -53,10 +57,21 @@ func (s *server) guard(ctx huma.Context, next func(huma.Context)) {
 	r, w := humago.Unwrap(ctx)
 	who, err := s.admit(ctx.Operation().OperationID, Token(r), appOf(ctx))
 	if err != nil {
+		s.turnAway(r.Context(), who, ctx.Operation(), batuta.Entry{App: appOf(ctx), Object: cmp.Or(ctx.Param("ship"), ctx.Param("env"))}, err)
 		s.refuse(w, r, err)
 		return
 	}
 	next(huma.WithValue(ctx, principalKey{}, who))
+}
+
+// turnAway tells the operator that somebody known asked for a change that is
+// not granted.
+func (s *server) turnAway(ctx context.Context, who Principal, op *huma.Operation, e batuta.Entry, why error) {
+	if s.Refused == nil || who.Name == "" || op.Method == http.MethodGet || !errors.Is(why, batuta.Denied) {
+		return
+	}
+	e.At, e.By, e.Action, e.Detail = time.Now(), who.Name, op.OperationID+" refused", why.Error()
+	s.Refused(ctx, e)
 }
 
 // appOf is the app that a request names, if any.
@@ -70,6 +85,8 @@ func appOf(ctx huma.Context) batuta.AppName {
 // errNobody is the answer to a request without a good token.
 var errNobody = &batuta.Error{Kind: batuta.Denied, Message: "no valid token came with the request", Hint: "send Authorization: Bearer TOKEN, with a token of server.yml"}
 
+// admit is whose token it is. Who is known and may not gets both: the name and
+// the error.
 func (s *server) admit(operation, token string, app batuta.AppName) (Principal, error) {
 	who, ok := s.Gate.Identify(token)
 	if !ok {
@@ -77,7 +94,7 @@ func (s *server) admit(operation, token string, app batuta.AppName) (Principal, 
 	}
 	right, ok := rules()[operation]
 	if !ok || !who.Can(right, app) {
-		return Principal{}, denied(who, right, app)
+		return who, denied(who, right, app)
 	}
 	if app != "" && !s.has(app) {
 		return Principal{}, &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("no app %s", app), Hint: "`batuta status` lists the apps"}
