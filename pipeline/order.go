@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"batuta"
@@ -23,8 +24,9 @@ func (p *Pipeline) Start(ctx context.Context, app batuta.AppName, ref string, en
 }
 
 // Rerun queues a new run of the revision that the run of a push was about. An
-// order is not run again: its plan has to be approved anew.
-func (p *Pipeline) Rerun(ctx context.Context, id batuta.RunID, by string) (batuta.RunID, error) {
+// order is not run again: its plan has to be approved anew. With the name of a
+// step it begins there, and what came before is as that run did it.
+func (p *Pipeline) Rerun(ctx context.Context, id batuta.RunID, from, by string) (batuta.RunID, error) {
 	old, err := p.Store.Run(ctx, id)
 	if err != nil {
 		return 0, err
@@ -40,7 +42,25 @@ func (p *Pipeline) Rerun(ctx context.Context, id batuta.RunID, by string) (batut
 	}
 	again := batuta.Run{App: old.App, Kind: old.Kind, Push: old.Push, Environment: old.Environment, By: by}
 	again.Push.Forge, again.Push.Delivery = byHand, ""
+	if from != "" {
+		if again.Steps, err = stepsBefore(old, from); err != nil {
+			return 0, err
+		}
+	}
 	return p.enqueue(ctx, again)
+}
+
+// stepsBefore is what a run did before a step.
+func stepsBefore(run batuta.Run, from string) ([]batuta.Step, error) {
+	i := slices.IndexFunc(run.Steps, func(s batuta.Step) bool { return s.Name == from })
+	if i < 0 {
+		known := make([]string, len(run.Steps))
+		for i, s := range run.Steps {
+			known[i] = s.Name
+		}
+		return nil, &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("run %d has no step %q", run.ID, from), Hint: "it has " + strings.Join(known, ", ")}
+	}
+	return slices.DeleteFunc(slices.Clone(run.Steps[:i]), func(s batuta.Step) bool { return s.Status != batuta.StepSucceeded }), nil
 }
 
 func (p *Pipeline) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {

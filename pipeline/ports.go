@@ -37,7 +37,7 @@ type (
 		// before become superseded.
 		Accept(ctx context.Context, p batuta.Push) (Receipt, error)
 		// Enqueue saves a run that a person asks for, queued or waiting for
-		// approvals, with a line in
+		// approvals, with the steps that it need not do, with a line in
 		// the audit trail, and gives its number.
 		Enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error)
 	}
@@ -47,7 +47,8 @@ type (
 		// Claim gives the next run that may start, now running, or NotFound.
 		// Runs that an earlier server left running come first. Two pushes of
 		// the same app and branch never run at once, nor do two orders to the
-		// same environment; the older goes first.
+		// same environment. Of the apps that wait the one that was served
+		// least recently goes first, and of one app the oldest run.
 		Claim(ctx context.Context) (batuta.Run, Lease, error)
 		// Cancel ends a queued run as cancelled and tells whether it was
 		// queued. That somebody asked is a line in the audit trail and in the

@@ -243,7 +243,7 @@ func TestSkippedRefusedAndRetried(t *testing.T) {
 	tries.Store(-100)
 	run = s.fails(t, s.push(t, "gone"), "BuildKit does not answer")
 	tries.Store(100)
-	again, err := s.Rerun(t.Context(), run.ID, "ana")
+	again, err := s.Rerun(t.Context(), run.ID, "", "ana")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -349,7 +349,7 @@ func TestEachRollbackGoesFurtherBack(t *testing.T) {
 	}
 	run := s.succeeds(t, s.order(t, pipeline.Order{Kind: batuta.RunRollback, Environment: "qa", Release: 3}))
 	want(t, w.running("qa"), "web-1@a=three")
-	if _, err := s.Rerun(t.Context(), run.ID, "ben"); !errors.Is(err, batuta.Conflict) {
+	if _, err := s.Rerun(t.Context(), run.ID, "", "ben"); !errors.Is(err, batuta.Conflict) {
 		t.Errorf("an order is run again without its approval: %v", err)
 	}
 }

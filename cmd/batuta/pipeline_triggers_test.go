@@ -288,3 +288,67 @@ func TestARunByHandGoesWhereItIsSent(t *testing.T) {
 }
 
 var _ pipeline.Tester = (*world)(nil)
+
+// TestARerunBeginsWhereItIsTold reuses the images of the run before.
+func TestARerunBeginsWhereItIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.edit("batuta.yml", "promote:", "test: [{name: unit, run: make test}]\npromote:")
+	flaky := true
+	w.onTest = func(context.Context, trial.Request) (trial.Report, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		passed := !flaky
+		flaky = false
+		return trial.Report{Passed: passed}, nil
+	}
+	s := w.start(t)
+	failed := s.fails(t, s.push(t, "one"), "test unit")
+	if _, err := s.Rerun(t.Context(), failed.ID, "test other", "ana"); err == nil || !strings.Contains(err.Error(), `has no step "test other"`) {
+		t.Fatal(err)
+	}
+	again, err := s.Rerun(t.Context(), failed.ID, "test unit", "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := s.succeeds(t, again)
+	if built := w.built(); built != 1 {
+		t.Errorf("the image was built %d times", built)
+	}
+	if got := w.running("qa"); len(got) != 1 || run.Release != 1 {
+		t.Errorf("release %d, in qa run %v", run.Release, got)
+	}
+	redeployed, err := s.Rerun(t.Context(), again, "deploy qa", "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run := s.succeeds(t, redeployed); run.Release != 1 || w.built() != 1 {
+		t.Errorf("from the deployment on: release %d, built %d times", run.Release, w.built())
+	}
+}
+
+// TestAppsTakeTurns: one app's many pushes do not keep another's waiting.
+func TestAppsTakeTurns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.open(t, nil)
+	var ids []batuta.RunID
+	for i := range 4 {
+		ids = append(ids, s.deliver(t, batuta.Push{App: testApp, Forge: "gitea", Delivery: fmt.Sprint("a", i), Ref: fmt.Sprintf("refs/heads/release/%d", i), Revision: revision("a")}))
+	}
+	r, err := s.store.Accept(t.Context(), batuta.Push{App: "late", Forge: "gitea", Delivery: "b", Ref: "refs/heads/main", Revision: revision("b")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []batuta.RunID
+	for range 5 {
+		run, _, err := s.store.Claim(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		order = append(order, run.ID)
+	}
+	if want := []batuta.RunID{ids[0], r.Run, ids[1], ids[2], ids[3]}; !slices.Equal(order, want) {
+		t.Errorf("served %v, want %v", order, want)
+	}
+}

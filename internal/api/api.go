@@ -52,7 +52,7 @@ type (
 	// Runner sets runs going and stops them, on behalf of a person.
 	Runner interface {
 		Start(ctx context.Context, app batuta.AppName, ref string, env batuta.EnvironmentName, by string) (batuta.RunID, error)
-		Rerun(ctx context.Context, id batuta.RunID, by string) (batuta.RunID, error)
+		Rerun(ctx context.Context, id batuta.RunID, from, by string) (batuta.RunID, error)
 		Approve(ctx context.Context, id batuta.RunID, by string) error
 		Cancel(ctx context.Context, id batuta.RunID, by string) error
 	}

@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -188,5 +189,44 @@ func TestStreamsBreakOffWhenTheServerStops(t *testing.T) {
 	w.Stop()
 	if _, err := io.ReadAll(r.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("the stream ended with %v, as if the run had", err)
+	}
+}
+
+// TestALogAsEvents reads a log as server-sent events, and goes on from the
+// last of them.
+func TestALogAsEvents(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, nil)
+	read := func(last string) string {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+api.Prefix+"/runs/4/log", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+apitest.Token("ana"))
+		req.Header.Set("Accept", "text/event-stream")
+		if last != "" {
+			req.Header.Set("Last-Event-ID", last)
+		}
+		r, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		text, err := io.ReadAll(r.Body)
+		if err != nil || r.Header.Get("Content-Type") != "text/event-stream" {
+			t.Fatal(r.Header, err)
+		}
+		return string(text)
+	}
+	all := read("")
+	plain := ask(t, w, "ana", "GET", "/runs/4/log", "").body
+	first, rest, _ := strings.Cut(plain, "\n")
+	head := fmt.Sprintf("id: %d\ndata: %s\n\n", len(first)+1, first)
+	if rest == "" || !strings.HasPrefix(all, head) || !strings.Contains(all, "event: end\ndata: ") {
+		t.Fatalf("%s\nis not the events of\n%s", all, plain)
+	}
+	if again := read(fmt.Sprint(len(first) + 1)); head+again != all {
+		t.Errorf("from the first event on:\n%s\nwant what follows it in\n%s", again, all)
 	}
 }

@@ -3,8 +3,10 @@ package api
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -21,6 +23,8 @@ func (s *server) log(ctx context.Context, in *struct {
 	Step   string `query:"step" doc:"only what this step printed"`
 	Offset int64  `query:"offset" minimum:"0" doc:"bytes of this stream to leave out"`
 	Follow bool   `query:"follow" doc:"wait for more until the run has ended"`
+	Accept string `header:"Accept" doc:"text/event-stream: as server-sent events, whose ids are offsets"`
+	Last   int64  `header:"Last-Event-ID" minimum:"0" doc:"as offset, of a client that connects again"`
 }) (*huma.StreamResponse, error) {
 	if _, err := s.visible(ctx, in.ID); err != nil {
 		return nil, err
@@ -33,16 +37,24 @@ func (s *server) log(ctx context.Context, in *struct {
 		ctx, cancel := s.untilStop(ctx)
 		defer cancel()
 		_, w := humago.Unwrap(hc)
-		out := newFlusher(w)
-		from, to := in.Offset, io.Writer(out)
+		offset := max(in.Offset, in.Last)
+		asEvents := strings.Contains(in.Accept, eventStream)
+		out := newFlusher(w, asEvents)
+		from, to := offset, io.Writer(out)
+		if asEvents {
+			to = &events{at: offset, next: out}
+		}
 		if in.Step != "" {
-			from, to = 0, &sieve{step: in.Step, skip: in.Offset, next: out}
+			from, to = 0, &sieve{step: in.Step, skip: offset, next: to}
 		}
 		if err := s.Logs.Follow(ctx, in.ID, from, ended, to); err != nil {
 			if ctx.Err() == nil {
 				s.Log.ErrorContext(ctx, "log stream broke off", "run", in.ID, "err", err)
 			}
 			panic(http.ErrAbortHandler) // the reader must not take this for the end
+		}
+		if run, err := s.Runs.Run(ctx, in.ID); asEvents && err == nil {
+			fmt.Fprintf(out, "event: end\ndata: %s\n\n", run.Status)
 		}
 	}}, nil
 }
@@ -73,9 +85,13 @@ type flusher struct {
 	control *http.ResponseController
 }
 
-func newFlusher(w http.ResponseWriter) flusher {
+func newFlusher(w http.ResponseWriter, asEvents bool) flusher {
+	kind := "text/plain; charset=utf-8"
+	if asEvents {
+		kind = eventStream
+	}
 	f := flusher{w, http.NewResponseController(w)}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
 	_ = f.control.SetWriteDeadline(time.Time{}) // a writer without deadlines has none to lift
@@ -90,6 +106,36 @@ func (f flusher) Write(p []byte) (int, error) {
 		return n, err
 	}
 	return n, f.control.Flush()
+}
+
+// eventStream is the form of server-sent events.
+// https://html.spec.whatwg.org/multipage/server-sent-events.html
+const eventStream = "text/event-stream"
+
+// events makes an event of every line. Its id is the offset behind the line,
+// so that a client that connects again goes on where it was; the last event is
+// called end and has the run's status.
+type events struct {
+	at   int64
+	held []byte
+	next io.Writer
+}
+
+func (e *events) Write(p []byte) (int, error) {
+	e.held = append(e.held, p...)
+	end := bytes.LastIndexByte(e.held, '\n') + 1
+	var out bytes.Buffer
+	for line := range bytes.Lines(e.held[:end]) {
+		e.at += int64(len(line))
+		fmt.Fprintf(&out, "id: %d\ndata: %s\n\n", e.at, bytes.ReplaceAll(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"), nil))
+	}
+	e.held = append(e.held[:0], e.held[end:]...)
+	if out.Len() > 0 {
+		if _, err := e.next.Write(out.Bytes()); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
 }
 
 // sieve passes on the lines of one step, but for the first skip bytes of them.

@@ -71,11 +71,14 @@ func (s *server) approve(ctx context.Context, in *RunPath) (*only[batuta.Run], e
 	return s.answer(ctx)(in.ID, s.Runner.Approve(ctx, in.ID, principal(ctx).Name))
 }
 
-func (s *server) rerun(ctx context.Context, in *RunPath) (*only[batuta.Run], error) {
+func (s *server) rerun(ctx context.Context, in *struct {
+	RunPath
+	From string `query:"from" maxLength:"200" doc:"the step to begin with; what came before is reused. Absent: all"`
+}) (*only[batuta.Run], error) {
 	if err := s.changeable(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	return s.answer(ctx)(s.Runner.Rerun(ctx, in.ID, principal(ctx).Name))
+	return s.answer(ctx)(s.Runner.Rerun(ctx, in.ID, in.From, principal(ctx).Name))
 }
 
 // answer gives the run that a request was about, or came to.

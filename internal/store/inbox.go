@@ -22,7 +22,8 @@ func (db *DB) Accept(ctx context.Context, p batuta.Push) (pipeline.Receipt, erro
 	})
 }
 
-// Enqueue saves a queued run, or one that waits for approvals, with its line in the audit trail, and gives its
+// Enqueue saves a queued run, or one that waits for approvals, its steps that
+// an earlier run did for it, with its line in the audit trail, and gives its
 // number. It supersedes nothing.
 func (db *DB) Enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
 	return write(ctx, db, fmt.Sprintf("queue %s of %s", r.Kind, r.App), func(ctx context.Context, t *tx) (batuta.RunID, error) {
@@ -31,6 +32,11 @@ func (db *DB) Enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
 			return 0, err
 		}
 		r.ID = id
+		for i, s := range r.Steps {
+			if err := t.saveStep(ctx, id, i+1, s); err != nil {
+				return 0, err
+			}
+		}
 		return id, t.audit(ctx, asked(r))
 	})
 }

@@ -26,6 +26,12 @@ func (db *DB) SaveStep(ctx context.Context, l pipeline.Lease, s batuta.Step) err
 	})
 }
 
+// saveStep saves a step that a run has from the start.
+func (t *tx) saveStep(ctx context.Context, run batuta.RunID, ordinal int, s batuta.Step) error {
+	return t.exec(ctx, "INSERT INTO steps (run, name, ordinal, status, attempt, started, ended, error, output) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		run, s.Name, ordinal, s.Status, s.Attempt, micros(s.Started), micros(s.Ended), s.Error, string(s.Output))
+}
+
 // SaveRun saves what a run learns about itself on the way: Push.Revision,
 // Push.Message, Environment and Release.
 func (db *DB) SaveRun(ctx context.Context, l pipeline.Lease, r batuta.Run) error {

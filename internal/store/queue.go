@@ -10,8 +10,9 @@ import (
 
 // Claim gives the next run that may start, now running, with the steps it has;
 // NotFound if there is none. Runs that an earlier server left running come
-// first: it is dead, since this one has the lock. Then come queued runs, oldest
-// first, unless another run of their lane runs.
+// first: it is dead, since this one has the lock. Then come queued runs of
+// which no other of their lane runs: of the apps in turn, the least recently
+// served first, and of one app the oldest.
 func (db *DB) Claim(ctx context.Context) (batuta.Run, pipeline.Lease, error) {
 	type claim struct {
 		run   batuta.Run
@@ -34,11 +35,12 @@ func (db *DB) Claim(ctx context.Context) (batuta.Run, pipeline.Lease, error) {
 func (t *tx) claim(ctx context.Context, holder string) (pipeline.Lease, error) {
 	var l pipeline.Lease
 	err := t.QueryRowContext(ctx, `SELECT id, epoch + 1 FROM (
-			SELECT id, epoch, 1 AS turn FROM runs WHERE status = 'running' AND holder <> ?
+			SELECT id, epoch, 0 AS served, 1 AS turn FROM runs WHERE status = 'running' AND holder <> ?
 			UNION ALL
-			SELECT id, epoch, 2 FROM runs AS waits WHERE status = 'queued' AND NOT EXISTS (
-				SELECT 1 FROM runs WHERE status = 'running' AND app = waits.app AND lane = waits.lane)
-		) AS may ORDER BY turn, id LIMIT 1`, holder).Scan(&l.Run, &l.Epoch)
+			SELECT id, epoch, (SELECT max(started) FROM runs WHERE app = first.app), 2 FROM (
+				SELECT min(id) AS id, epoch, app FROM runs AS waits WHERE status = 'queued' AND NOT EXISTS (
+					SELECT 1 FROM runs WHERE status = 'running' AND app = waits.app AND lane = waits.lane) GROUP BY app) AS first
+		) AS may ORDER BY turn, served, id LIMIT 1`, holder).Scan(&l.Run, &l.Epoch)
 	if err != nil {
 		return l, missing(err, "no run is waiting")
 	}

@@ -22,7 +22,7 @@ func (w *World) Start(_ context.Context, app batuta.AppName, ref string, _ batut
 }
 
 // Rerun is api.Runner.
-func (w *World) Rerun(ctx context.Context, id batuta.RunID, by string) (batuta.RunID, error) {
+func (w *World) Rerun(ctx context.Context, id batuta.RunID, _, by string) (batuta.RunID, error) {
 	run, err := w.Run(ctx, id)
 	switch {
 	case err != nil:

@@ -85,9 +85,9 @@ func (c *Client) Approve(ctx context.Context, id batuta.RunID) (batuta.Run, erro
 	return post[batuta.Run](ctx, c, runPath(id, "/approve"), nil)
 }
 
-// Rerun does again what an ended run was about.
-func (c *Client) Rerun(ctx context.Context, id batuta.RunID) (batuta.Run, error) {
-	return post[batuta.Run](ctx, c, runPath(id, "/rerun"), nil)
+// Rerun does again what an ended run was about, from a step; empty: all.
+func (c *Client) Rerun(ctx context.Context, id batuta.RunID, from string) (batuta.Run, error) {
+	return post[batuta.Run](ctx, c, runPath(id, "/rerun?from="+url.QueryEscape(from)), nil)
 }
 
 // Releases lists the newest releases of an app.

@@ -37,7 +37,7 @@ func TestTheClientSpeaksEveryRoute(t *testing.T) {
 	status, err3 := c.Status(ctx, "portal")
 	runs, err4 := c.Runs(ctx, "portal", batuta.RunSucceeded, 2)
 	started, err5 := c.Start(ctx, "portal", "broken", "")
-	again, err6 := c.Rerun(ctx, 1)
+	again, err6 := c.Rerun(ctx, 1, "")
 	releases, err7 := c.Releases(ctx, "portal", 0)
 	deployments, err8 := c.Deployments(ctx, "portal", "production", 0)
 	proposal, err9 := c.Plan(ctx, "portal", "production", api.Order{Kind: batuta.RunPromotion})

@@ -39,6 +39,7 @@ type model struct {
 	runs       []modelRun // by number
 	deliveries map[string]batuta.RunID
 	leases     []pipeline.Lease // all there ever were
+	turns      int              // how many runs were started
 }
 
 type modelRun struct {
@@ -48,6 +49,7 @@ type modelRun struct {
 	epoch  int64
 	mine   bool // claimed by the server that runs now
 	holds  []batuta.EnvironmentName
+	turn   int // of those that were started, from 1; 0: it was not
 }
 
 // step does one thing and says what.
@@ -121,7 +123,7 @@ func (m *model) take() string {
 	run, lease, err := m.Claim(m.t.Context())
 	want := slices.IndexFunc(m.runs, func(r modelRun) bool { return r.status == batuta.RunRunning && !r.mine })
 	if want < 0 {
-		want = slices.IndexFunc(m.runs, m.may)
+		want = m.next()
 	}
 	if want < 0 {
 		if !errors.Is(err, batuta.NotFound) {
@@ -130,6 +132,10 @@ func (m *model) take() string {
 		return "claim nothing"
 	}
 	r := &m.runs[want]
+	if r.turn == 0 {
+		m.turns++
+		r.turn = m.turns
+	}
 	r.status, r.mine = batuta.RunRunning, true
 	r.epoch++
 	if err != nil || lease != (pipeline.Lease{Run: batuta.RunID(want + 1), Epoch: r.epoch}) {
@@ -137,6 +143,21 @@ func (m *model) take() string {
 	}
 	m.leases = append(m.leases, lease)
 	return fmt.Sprintf("claim run %d", want+1)
+}
+
+// next is the oldest run that may start of the app that was served least
+// recently; -1 if there is none.
+func (m *model) next() int {
+	served, best := map[batuta.AppName]int{}, -1
+	for _, r := range m.runs {
+		served[r.app] = max(served[r.app], r.turn)
+	}
+	for i, r := range m.runs {
+		if m.may(r) && (best < 0 || served[r.app] < served[m.runs[best].app]) {
+			best = i
+		}
+	}
+	return best
 }
 
 // may tells whether r is queued and none of its lane runs.

@@ -1,0 +1,4 @@
+-- +goose Up
+
+-- Of the apps that wait, the one goes first that was served least recently.
+CREATE INDEX runs_started ON runs (app, started);
