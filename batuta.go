@@ -104,6 +104,8 @@ type Push struct {
 	Sender   string    `json:"sender,omitempty"`   // as the forge authenticated it
 	Message  string    `json:"message,omitempty"`  // the first line of the head commit's message
 	Received time.Time `json:"received"`
+
+	Pull *PullRequest `json:"pull_request,omitempty"` // nil: a branch or a tag moved; else Ref is where its head can be fetched
 }
 
 // Headline is the first line of a commit's message as it can be shown

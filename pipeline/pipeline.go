@@ -81,6 +81,8 @@ type Config struct {
 	Every      time.Duration // from one look at all environments to the next; 0: none is taken
 	Pulse      time.Duration // from one question to a ship whether it is there to the next; default 5 s
 	KeepEvents int           // of each environment's history; default 10000
+
+	KeepDeliveries time.Duration // how long what the forges delivered is kept; default 720h
 }
 
 // Pipeline works on runs. Its methods may be called at the same time.
@@ -100,6 +102,7 @@ type Pipeline struct {
 // New makes a pipeline; Work sets it going, and Post tells the world of it.
 func New(c Config) *Pipeline {
 	c.Pulse, c.KeepEvents = cmp.Or(c.Pulse, 5*time.Second), cmp.Or(c.KeepEvents, 10_000)
+	c.KeepDeliveries = cmp.Or(c.KeepDeliveries, 720*time.Hour)
 	if c.Notifier != nil {
 		c.Store.Subscribe(c.Notifier.Addressees)
 	}

@@ -42,6 +42,21 @@ type (
 		Enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error)
 	}
 
+	// Postbox keeps what the forges delivered.
+	Postbox interface {
+		// Take saves a delivery and, unless its Decision is made already, does
+		// what Accept does with its push, in one transaction.
+		Take(ctx context.Context, d batuta.Delivery) (Receipt, error)
+		// Deliveries lists those of an app, newest first, without payloads.
+		Deliveries(ctx context.Context, app batuta.AppName, limit int) ([]batuta.Delivery, error)
+		Delivery(ctx context.Context, app batuta.AppName, id batuta.DeliveryID) (batuta.Delivery, error)
+		// Redeliver saves a queued run of what a delivery said, with a line in
+		// the audit trail. A delivery that no run followed from is a Conflict.
+		Redeliver(ctx context.Context, app batuta.AppName, id batuta.DeliveryID, by string) (batuta.RunID, error)
+		// ForgetDeliveries deletes what was received before a time.
+		ForgetDeliveries(ctx context.Context, before time.Time) (int, error)
+	}
+
 	// Queue hands out runs to work on.
 	Queue interface {
 		// Claim gives the next run that may start, now running, or NotFound.
@@ -210,6 +225,7 @@ type (
 	// Store is all of it.
 	Store interface {
 		Inbox
+		Postbox
 		Queue
 		Approvals
 		Journal

@@ -49,11 +49,16 @@ func readAzure(_ string, payload []byte) (Event, error) {
 	if err := json.Unmarshal(payload, &sent); err != nil {
 		return Event{}, notJSON(err)
 	}
+	name, id := clean(sent.Kind, 100), clean(sent.ID, 100)
 	switch {
 	case strings.HasPrefix(sent.Kind, "git.pullrequest."):
-		return ignored("a pull request starts nothing; its branch does when it is merged"), nil
+		out := ignored("a pull request starts nothing; its branch does when it is merged")
+		out.Name, out.Delivery = name, id
+		return out, nil
 	case sent.Kind != "git.push":
-		return ignored("the event %q is no push", clean(sent.Kind, 50)), nil
+		out := ignored("the event %q is no push", clean(sent.Kind, 50))
+		out.Name, out.Delivery = name, id
+		return out, nil
 	}
 	var all []movement
 	for _, u := range sent.Resource.Updates {
@@ -71,6 +76,6 @@ func readAzure(_ string, payload []byte) (Event, error) {
 			p.Revision = ""
 		}
 	}
-	out.Clone, out.Delivery = clean(sent.Resource.Repository.Remote, 500), clean(sent.ID, 100)
+	out.Clone, out.Name, out.Delivery = clean(sent.Resource.Repository.Remote, 500), name, id
 	return out, err
 }

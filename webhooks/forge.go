@@ -45,6 +45,7 @@ type Event struct {
 	Ignored  string `json:",omitempty"` // why nothing is to be done, if Moves is empty
 	Clone    string `json:",omitempty"` // the repository's URL, where the forge tells it
 	Delivery string `json:",omitempty"` // the delivery's id, where the body has it
+	Name     string `json:",omitempty"` // of the event, where the body has it
 }
 
 // Move is one branch or tag that moved.

@@ -33,11 +33,12 @@ type Receipt struct {
 	Ignored   string // why no run follows from it; empty if one does
 }
 
-// Inbox takes in pushes.
+// Inbox takes in what the forges deliver.
 type Inbox interface {
-	// Deliver returns once the push is on disk. The same app, forge and
+	// Deliver returns once the delivery is on disk. If its Decision is made
+	// already, it is only kept for people to look at. The same app, forge and
 	// delivery again is the same push.
-	Deliver(ctx context.Context, p batuta.Push) (Receipt, error)
+	Deliver(ctx context.Context, d batuta.Delivery) (Receipt, error)
 }
 
 // Apps knows which apps may be pushed to.
@@ -128,7 +129,10 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.refuse(w, req, name, forge, wrongSignature)
 		return
 	}
-	r.take(w, req, batuta.AppName(name), forge, body)
+	r.take(w, req, forge, body, batuta.Delivery{
+		App: batuta.AppName(name), Forge: forge.Name, Event: clean(req.Header.Get(forge.EventHeader), 100), Source: shown(req.RemoteAddr),
+		Received: time.Now().UTC(), Payload: kept(body, secrets),
+	})
 }
 
 // recognise tells which forge is speaking.
@@ -186,26 +190,24 @@ func (r *Receiver) refuse(w http.ResponseWriter, req *http.Request, name string,
 	answer(w, http.StatusUnauthorized, reply{Error: "no such app, or the signature is not right"})
 }
 
-// take reads a delivery that was let in, and keeps it if it is a push.
-func (r *Receiver) take(w http.ResponseWriter, req *http.Request, app batuta.AppName, forge Forge, body []byte) {
-	payload, err := payloadOf(req.Header, body)
-	if err != nil {
-		answer(w, http.StatusBadRequest, reply{Error: err.Error()})
-		return
-	}
-	event, err := forge.Read(req.Header.Get(forge.EventHeader), payload)
+// take reads a delivery that was let in, and keeps what it says.
+func (r *Receiver) take(w http.ResponseWriter, req *http.Request, forge Forge, body []byte, d batuta.Delivery) {
+	event, err := read(forge, req.Header, body)
+	d.Delivery = deliveryID(cmp.Or(first(req.Header, forge.DeliveryHeaders), event.Delivery), body)
+	d.Event, d.Clone = cmp.Or(d.Event, event.Name), event.Clone
 	switch {
 	case err != nil:
+		r.note(req.Context(), d, "refused: "+clean(err.Error(), 500))
 		answer(w, http.StatusBadRequest, reply{Error: err.Error()})
 		return
 	case len(event.Moves) == 0:
+		r.note(req.Context(), d, "ignored: "+event.Ignored)
 		answer(w, http.StatusOK, reply{Ignored: event.Ignored})
 		return
 	}
-	id := deliveryID(cmp.Or(first(req.Header, forge.DeliveryHeaders), event.Delivery), body)
-	said, err := r.keep(req.Context(), app, forge.Name, id, event.Moves)
+	said, err := r.keep(req.Context(), d, event.Moves)
 	if err != nil {
-		r.config.Log.ErrorContext(req.Context(), "keep push", "app", app, "forge", forge.Name, "delivery", id, "error", err)
+		r.config.Log.ErrorContext(req.Context(), "keep push", "app", d.App, "forge", d.Forge, "delivery", d.Delivery, "error", err)
 		w.Header().Set("Retry-After", "30")
 		answer(w, http.StatusServiceUnavailable, reply{Error: "the push could not be kept; deliver it again"})
 		return
@@ -217,23 +219,38 @@ func (r *Receiver) take(w http.ResponseWriter, req *http.Request, app batuta.App
 	answer(w, status, said)
 }
 
-// keep takes in every branch and tag that moved, each as a push of its own, in
-// their order. If one cannot be kept, the delivery has to come again: those
-// that are kept already are known then.
-func (r *Receiver) keep(ctx context.Context, app batuta.AppName, forge, delivery string, moves []Move) (reply, error) {
+// read understands a delivery whose signature was right.
+func read(forge Forge, h http.Header, body []byte) (Event, error) {
+	payload, err := payloadOf(h, body)
+	if err != nil {
+		return Event{}, err
+	}
+	return forge.Read(h.Get(forge.EventHeader), payload)
+}
+
+// note keeps a delivery that nothing follows from. The forge has no use for
+// knowing that this did not work.
+func (r *Receiver) note(ctx context.Context, d batuta.Delivery, decision string) {
+	d.Decision = decision
+	if _, err := r.config.Inbox.Deliver(ctx, d); err != nil {
+		r.config.Log.ErrorContext(ctx, "keep delivery", "app", d.App, "forge", d.Forge, "delivery", d.Delivery, "error", err)
+	}
+}
+
+// keep takes in every branch and tag that moved, each as a delivery of its
+// own, in their order; the first has the payload. If one cannot be kept, the
+// delivery has to come again: those that are kept already are known then.
+func (r *Receiver) keep(ctx context.Context, sent batuta.Delivery, moves []Move) (reply, error) {
 	var said reply
 	var ignored []string
 	for n, m := range moves {
+		d := of(sent, n, m)
 		if m.Ignored != "" {
 			ignored = append(ignored, m.Ignored)
+			r.note(ctx, d, "ignored: "+m.Ignored)
 			continue
 		}
-		push := m.Push
-		push.App, push.Forge, push.Delivery, push.Received = app, forge, delivery, time.Now().UTC()
-		if n > 0 {
-			push.Delivery = fmt.Sprintf("%s/%d", delivery, n)
-		}
-		receipt, err := r.config.Inbox.Deliver(ctx, push)
+		receipt, err := r.config.Inbox.Deliver(ctx, d)
 		switch {
 		case err != nil:
 			return reply{}, err
@@ -247,6 +264,16 @@ func (r *Receiver) keep(ctx context.Context, app batuta.AppName, forge, delivery
 	}
 	said.Ignored = strings.Join(ignored, "; ")
 	return said, nil
+}
+
+// of is the part of a delivery that is about one of its moves.
+func of(d batuta.Delivery, n int, m Move) batuta.Delivery {
+	if n > 0 {
+		d.Delivery, d.Payload = fmt.Sprintf("%s/%d", d.Delivery, n), ""
+	}
+	p := m.Push
+	d.Ref, d.Before, d.After, d.Sender, d.Message, d.Pull, d.Paths = p.Ref, p.Before, p.Revision, p.Sender, p.Message, p.Pull, m.Paths
+	return d
 }
 
 // deliveryID is the forge's own, or made of the content where the forge gave

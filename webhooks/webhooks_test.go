@@ -29,6 +29,7 @@ type server struct {
 	*httptest.Server
 	mu       sync.Mutex
 	pushes   []batuta.Push
+	log      []batuta.Delivery
 	refusals []webhooks.Refusal
 	broken   error
 }
@@ -38,9 +39,14 @@ func (s *server) Webhook(app batuta.AppName) ([]string, bool) {
 	return secrets, ok
 }
 
-func (s *server) Deliver(_ context.Context, p batuta.Push) (webhooks.Receipt, error) {
+func (s *server) Deliver(_ context.Context, d batuta.Delivery) (webhooks.Receipt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.log = append(s.log, d)
+	if d.Decision != "" {
+		return webhooks.Receipt{}, s.broken
+	}
+	p := d.Push()
 	for i, known := range s.pushes {
 		if known.Forge == p.Forge && known.Delivery == p.Delivery {
 			return webhooks.Receipt{Run: batuta.RunID(i + 1), Duplicate: true}, nil

@@ -55,6 +55,22 @@ func TestWebhook(t *testing.T) {
 	s.succeeds(t, live.Run)
 	s.answers(t, app, "qa", 1, "Hello from Batuta")
 	s.refusals(t, app, push)
+	s.delivered(t, app, "run 2", "duplicate of run 1", "ignored: branch main is not among on.push.branches (live)")
+}
+
+// delivered checks what was decided about what came to an app, the newest
+// first.
+func (s *site) delivered(t *testing.T, app batuta.AppName, want ...string) {
+	t.Helper()
+	all, err := s.client.Deliveries(t.Context(), app, 10)
+	if err != nil || len(all) != len(want) {
+		t.Fatalf("%d deliveries are kept (%v), want %d", len(all), err, len(want))
+	}
+	for i, d := range all {
+		if d.Decision != want[i] || d.Forge != "gitea" || d.Event != "push" || d.Sender != "ana" || d.Source == "" {
+			t.Errorf("delivery %d is kept as %+v, want %q", d.ID, d, want[i])
+		}
+	}
 }
 
 // refusals checks that a wrong signature and an unknown app look alike, and

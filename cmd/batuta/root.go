@@ -54,6 +54,8 @@ func (p *program) root() *cobra.Command {
 		p.shipsCommand(),
 		p.shipCommand(),
 		p.historyCommand(),
+		p.deliveriesCommand(),
+		p.redeliverCommand(),
 		p.auditCommand(),
 		p.validateCommand(),
 		p.convertCommand(),

@@ -173,7 +173,7 @@ func (s *server) openPipeline(_ context.Context, p parts) (err error) {
 	}
 	s.pipeline = pipeline.New(pipeline.Config{
 		Apps: s.apps(), Store: kept, Source: s.fetcher(), Commits: s.fetcher(), Remote: s.fetcher(), Builder: s.builder, Pinner: pinner{s}, Fleet: s.fleet,
-		Ships: s.harbour(), Notifier: s.notifier, Every: s.config.Reconcile.Every, KeepEvents: s.config.History.Events,
+		Ships: s.harbour(), Notifier: s.notifier, Every: s.config.Reconcile.Every, KeepEvents: s.config.History.Events, KeepDeliveries: s.config.Keep.Deliveries,
 		Logs: s.logs, Log: s.log, Dir: s.dir("runs"), Key: s.key,
 		AtOnce: s.config.Runs.AtOnce, Retries: s.config.Runs.Retries, Backoff: time.Second,
 	})
@@ -214,6 +214,7 @@ func (s *server) Run(ctx context.Context, listener net.Listener) error {
 	group.Go(func() error { s.pipeline.Reconcile(working); return nil })
 	group.Go(func() error { s.pipeline.Post(working); return nil })
 	group.Go(func() error { s.pipeline.Schedule(working); return nil })
+	group.Go(func() error { s.pipeline.Forget(working); return nil })
 	group.Go(func() error {
 		<-working.Done()
 		close(s.stopping)

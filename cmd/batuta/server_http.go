@@ -29,7 +29,7 @@ func (s *server) openHandler(context.Context, parts) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", pages)
 	mux.Handle(api.Prefix+"/", api.New(api.Config{
-		Runs: s.store, Shelf: s.store, Trail: s.store, Runner: s.pipeline, Deployer: s.pipeline, Harbour: s.pipeline, Chronicle: s.pipeline, Logs: s.logs,
+		Runs: s.store, Shelf: s.store, Trail: s.store, Runner: s.pipeline, Deployer: s.pipeline, Harbour: s.pipeline, Chronicle: s.pipeline, Postbox: s.pipeline, Logs: s.logs,
 		Gate: s.gate, Apps: s.listing(), Version: version, Log: s.log, Stopping: s.stopping, Refused: s.auditDenial,
 	}))
 	mux.Handle("/webhooks/", webhooks.New(webhooks.Config{
@@ -85,12 +85,12 @@ func (h hookedApps) Webhook(app batuta.AppName) ([]string, bool) {
 	return secrets, ok
 }
 
-// inbox brings the webhooks' pushes to the pipeline.
+// inbox brings what the forges deliver to the pipeline.
 type inbox struct{ *pipeline.Pipeline }
 
-// Deliver returns once the push is on disk.
-func (i inbox) Deliver(ctx context.Context, p batuta.Push) (webhooks.Receipt, error) {
-	r, err := i.Pipeline.Deliver(ctx, p)
+// Deliver returns once the delivery is on disk.
+func (i inbox) Deliver(ctx context.Context, d batuta.Delivery) (webhooks.Receipt, error) {
+	r, err := i.Pipeline.Take(ctx, d)
 	return webhooks.Receipt{Run: r.Run, Duplicate: r.Duplicate}, err
 }
 

@@ -89,6 +89,7 @@ type Config struct {
 	Harbour  Harbour
 
 	Chronicle Chronicle
+	Postbox   Postbox
 
 	Logs    Logs
 	Gate    *Gate
@@ -136,6 +137,7 @@ func assemble(c Config) (*server, *http.ServeMux) {
 	s.aboutRuns()
 	s.aboutEnvironments()
 	s.aboutShips()
+	s.aboutDeliveries()
 	return s, mux
 }
 

@@ -23,6 +23,7 @@ const (
 	leastEvery = 5 * time.Second
 	mostEvery  = time.Hour
 	leastPoll  = 10 * time.Second
+	leastKeep  = time.Hour
 )
 
 // check finds what the form of the file cannot show.
@@ -65,6 +66,9 @@ func (k check) server() {
 	k.atLeast(document.Path{"runs", "retries"}, k.c.Runs.Retries, 0)
 	k.atLeast(document.Path{"history", "events"}, k.c.History.Events, 1)
 	k.atLeast(document.Path{"keep", "releases"}, k.c.Keep.Releases, 1)
+	if keep := k.c.Keep.Deliveries; keep < leastKeep {
+		k.d.Problem(document.Path{"keep", "deliveries"}, fmt.Sprintf("%s is less than %s", keep, leastKeep), "write 720h for 30 days")
+	}
 	if every := k.c.Reconcile.Every; every != 0 && (every < leastEvery || every > mostEvery) {
 		k.d.Problem(document.Path{"reconcile", "every"}, fmt.Sprintf("%s is not between %s and %s", every, leastEvery, mostEvery), "write 1m, or 0 for never")
 	}

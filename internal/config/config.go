@@ -50,9 +50,15 @@ type History struct {
 	Events int `yaml:"events"` // of each environment; default 10000
 }
 
-// Keep is what stays on the ships after a deployment, to go back to.
+// Keep is what stays after its use.
 type Keep struct {
-	Releases int `yaml:"releases"` // of each environment, the live one included; default 5
+	Releases   int           `yaml:"releases"`   // of each environment, on the ships, the live one included; default 5
+	Deliveries time.Duration `yaml:"deliveries"` // of the forges, with their payloads; default 720h
+}
+
+// AppKeep is what stays of one app on the ships after a deployment.
+type AppKeep struct {
+	Releases int `yaml:"releases"` // of each environment, the live one included; default the server's
 }
 
 // Registry is where images are kept: the embedded registry at Address, or
@@ -119,7 +125,7 @@ type App struct {
 	Allow          Allow                                  `yaml:"allow"`
 	Secrets        map[string]Secret                      `yaml:"secrets"` // what ${secret:NAME} means in its documents
 	Poll           time.Duration                          `yaml:"poll"`    // how often its repository is looked at until its recipe says; 0: never
-	Keep           *Keep                                  `yaml:"keep"`    // nil: the server's
+	Keep           *AppKeep                               `yaml:"keep"`    // nil: the server's
 	Status         *Status                                `yaml:"status"`  // nil: no forge is told of its runs
 }
 
@@ -176,7 +182,7 @@ func Parse(file string, data []byte) (*Config, error) {
 
 		Reconcile: Reconcile{Every: time.Minute},
 		History:   History{Events: 10_000},
-		Keep:      Keep{Releases: 5},
+		Keep:      Keep{Releases: 5, Deliveries: 720 * time.Hour},
 	}
 	d := document.Read(file, data, &c)
 	c.resolveSecrets(d, filepath.Dir(file))

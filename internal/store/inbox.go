@@ -122,19 +122,26 @@ func (t *tx) accept(ctx context.Context, p batuta.Push) (pipeline.Receipt, error
 	if !errors.Is(err, sql.ErrNoRows) {
 		return pipeline.Receipt{}, err
 	}
+	run, err := t.acceptBy(ctx, p, p.Sender)
+	return pipeline.Receipt{Run: run}, err
+}
+
+// acceptBy saves a push that is new, and the queued run that it causes.
+func (t *tx) acceptBy(ctx context.Context, p batuta.Push, by string) (batuta.RunID, error) {
 	if p.Received.IsZero() {
 		p.Received = now()
 	}
-	run := batuta.Run{App: p.App, Kind: batuta.RunPush, Push: p, By: p.Sender}
+	run := batuta.Run{App: p.App, Kind: batuta.RunPush, Push: p, By: by}
+	var err error
 	if run.ID, err = t.enqueue(ctx, run); err != nil {
-		return pipeline.Receipt{}, err
+		return 0, err
 	}
 	err = t.exec(ctx, "INSERT INTO deliveries (app, forge, delivery, run, received) VALUES (?, ?, ?, ?, ?)",
 		p.App, p.Forge, p.Delivery, run.ID, micros(p.Received))
 	if err != nil {
-		return pipeline.Receipt{}, err
+		return 0, err
 	}
-	return pipeline.Receipt{Run: run.ID}, t.makeWay(ctx, run)
+	return run.ID, t.makeWay(ctx, run)
 }
 
 // supersede ends what is queued in the lane of run and came before it.
@@ -166,13 +173,17 @@ func (t *tx) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
 	if r.Created.IsZero() {
 		r.Created = now()
 	}
-	err := t.insert(ctx, &r.ID, `INSERT INTO runs (app, kind, status, lane,
+	pull, err := encode(r.Push.Pull)
+	if err != nil {
+		return 0, err
+	}
+	err = t.insert(ctx, &r.ID, `INSERT INTO runs (app, kind, status, lane,
 		forge, delivery, ref, before, revision, sender, message, received,
-		environment, release, approved, asked_by, reason, created)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		environment, release, approved, asked_by, reason, created, pull)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 		r.App, r.Kind, cmp.Or(r.Status, batuta.RunQueued), lane(r),
 		r.Push.Forge, r.Push.Delivery, r.Push.Ref, r.Push.Before, r.Push.Revision, r.Push.Sender, r.Push.Message, micros(r.Push.Received),
-		r.Environment, r.Release, r.Approved, r.By, r.Reason, micros(r.Created))
+		r.Environment, r.Release, r.Approved, r.By, r.Reason, micros(r.Created), pull[0])
 	if err != nil {
 		return 0, err
 	}

@@ -111,6 +111,22 @@ func (c *Client) Deploy(ctx context.Context, app batuta.AppName, env batuta.Envi
 	return post[batuta.Run](ctx, c, environmentPath(app, env)+"/deployments", o)
 }
 
+// Deliveries lists what the forges delivered to an app, newest first, without
+// the payloads.
+func (c *Client) Deliveries(ctx context.Context, app batuta.AppName, limit int) ([]batuta.Delivery, error) {
+	return get[[]batuta.Delivery](ctx, c, "/apps/"+url.PathEscape(string(app))+"/deliveries", query{"limit": number(limit)})
+}
+
+// Delivery is one delivery with its payload.
+func (c *Client) Delivery(ctx context.Context, app batuta.AppName, id batuta.DeliveryID) (batuta.Delivery, error) {
+	return get[batuta.Delivery](ctx, c, deliveryPath(app, id), nil)
+}
+
+// Redeliver starts a run of what a delivery said, once more.
+func (c *Client) Redeliver(ctx context.Context, app batuta.AppName, id batuta.DeliveryID) (batuta.Run, error) {
+	return post[batuta.Run](ctx, c, deliveryPath(app, id)+"/redeliver", nil)
+}
+
 // Audit lists who did what to an app, or to everything, newest first.
 func (c *Client) Audit(ctx context.Context, app batuta.AppName, limit int) ([]batuta.Entry, error) {
 	return get[[]batuta.Entry](ctx, c, "/audit", query{"app": string(app), "limit": number(limit)})
@@ -118,6 +134,10 @@ func (c *Client) Audit(ctx context.Context, app batuta.AppName, limit int) ([]ba
 
 func runPath(id batuta.RunID, rest string) string {
 	return fmt.Sprintf("/runs/%d%s", id, rest)
+}
+
+func deliveryPath(app batuta.AppName, id batuta.DeliveryID) string {
+	return fmt.Sprintf("/apps/%s/deliveries/%d", url.PathEscape(string(app)), id)
 }
 
 func environmentPath(app batuta.AppName, env batuta.EnvironmentName) string {

@@ -74,6 +74,10 @@ func Test(t *testing.T, open Opener) {
 		"refs are recorded without runs":    recordsRefsWithoutRuns,
 		"how far a ref came is known":       knowsHowFarARefCame,
 		"a push may cancel an older run":    cancelsOlder,
+		"deliveries are listed":             listsDeliveries,
+		"a delivery can come again":         redelivers,
+		"a skipped delivery says why":       saysWhySkipped,
+		"old deliveries are forgotten":      forgetsOldDeliveries,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

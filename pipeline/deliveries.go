@@ -1,0 +1,59 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"batuta"
+)
+
+// sweepDeliveries is how often old deliveries are deleted.
+const sweepDeliveries = time.Hour
+
+// Take takes in what a forge delivered. It is on disk when Take returns.
+func (p *Pipeline) Take(ctx context.Context, d batuta.Delivery) (Receipt, error) {
+	if _, err := p.app(d.App); err != nil {
+		return Receipt{}, err
+	}
+	d.Message = batuta.Headline(d.Message)
+	r, err := p.Store.Take(ctx, d)
+	if err == nil && r.Run > 0 && !r.Duplicate {
+		p.Wake()
+	}
+	return r, err
+}
+
+// Deliveries lists what the forges delivered to an app, newest first, without
+// the payloads.
+func (p *Pipeline) Deliveries(ctx context.Context, app batuta.AppName, limit int) ([]batuta.Delivery, error) {
+	return p.Store.Deliveries(ctx, app, limit)
+}
+
+// Delivery gives one delivery with its payload.
+func (p *Pipeline) Delivery(ctx context.Context, app batuta.AppName, id batuta.DeliveryID) (batuta.Delivery, error) {
+	return p.Store.Delivery(ctx, app, id)
+}
+
+// Redeliver starts a run of what a delivery said, once more. A delivery that
+// no run followed from is a Conflict.
+func (p *Pipeline) Redeliver(ctx context.Context, app batuta.AppName, id batuta.DeliveryID, by string) (batuta.RunID, error) {
+	run, err := p.Store.Redeliver(ctx, app, id, by)
+	if err == nil {
+		p.Wake()
+	}
+	return run, err
+}
+
+// Forget deletes what the forges delivered once it is older than
+// KeepDeliveries, until ctx ends.
+func (p *Pipeline) Forget(ctx context.Context) {
+	for ctx.Err() == nil {
+		if _, err := p.Store.ForgetDeliveries(ctx, time.Now().Add(-p.KeepDeliveries)); err != nil && ctx.Err() == nil {
+			p.Log.ErrorContext(ctx, "forget old deliveries", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(sweepDeliveries):
+		}
+	}
+}

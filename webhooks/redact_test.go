@@ -1,0 +1,84 @@
+package webhooks_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// Whatever comes with a right signature is kept with what was decided, one
+// entry for each branch, and nothing else is.
+func TestLog(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	_, hub := fixture(t, "testdata/github/push.branch.json")
+	event, several := fixture(t, "testdata/bitbucket/repo_push.several.json")
+	s.deliver(t, "portal", github("push", "d-1", hub, "new secret"), hub)
+	s.deliver(t, "portal", github("push", "d-2", hub, "wrong"), hub)
+	s.deliver(t, "portal", github("star", "d-3", []byte("{}"), "new secret"), []byte("{}"))
+	s.deliver(t, "portal", github("push", "d-4", []byte("{"), "new secret"), []byte("{"))
+	s.deliver(t, "portal", speeches()["bitbucket"](event, several, "new secret"), several)
+	var got []string
+	for _, d := range s.log {
+		got = append(got, strings.Join([]string{d.Forge, d.Delivery, d.Event, d.Ref, d.Decision}, " | "))
+		if d.App != "portal" || d.Source == "" || d.Received.IsZero() || (d.Payload == "") != strings.Contains(d.Delivery, "/") {
+			t.Errorf("kept %+v", d)
+		}
+	}
+	want := []string{
+		"github | d-1 | push | refs/heads/main | ",
+		`github | d-3 | star |  | ignored: the event "star" is no push`,
+		"github | d-4 | push |  | refused: the payload is not the JSON that it should be: unexpected end of JSON input",
+		"bitbucket | d-1 | repo:push | refs/heads/main | ",
+		"bitbucket | d-1/1 | repo:push | refs/tags/v1.0 | ",
+		"bitbucket | d-1/2 | repo:push | refs/heads/topic | ignored: refs/heads/topic was deleted",
+		"bitbucket | d-1/3 | repo:push | refs/heads/fix | ",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("kept\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if d := s.log[0]; d.Clone == "" || len(d.Paths) == 0 || d.Sender != "ana" || d.After == "" || d.Before == "" || d.Payload != string(hub) {
+		t.Errorf("the push is kept as %+v", d)
+	}
+}
+
+// No secret that a payload has is kept.
+func TestNoSecretIsKept(t *testing.T) {
+	t.Parallel()
+	for sent, want := range map[string]string{
+		`{"secret": "hunter2", "ref": "x"}`:         `{"secret": "[redacted]", "ref": "x"}`,
+		`{"hook":{"access_token":"a\"b","n":1}}`:    `{"hook":{"access_token":"[redacted]","n":1}}`,
+		`{"password":"unending`:                     `{"password":"[redacted]"`,
+		`{"url":"https://ana:pw@git.example/a@b"}`:  `{"url":"https://[redacted]@git.example/a@b"}`,
+		`{"url":"https://git.example/?m=ana@x"}`:    `{"url":"https://git.example/?m=ana@x"}`,
+		`{"ssh_url":"ssh://git@git.example:22/a"}`:  `{"ssh_url":"ssh://git@git.example:22/a"}`,
+		`{"message":"my new secret is out"}`:        `{"message":"my [redacted] is out"}`,
+		`{"tokens":3,"message":"it is no \"token"}`: `{"tokens":3,"message":"it is no \"token"}`,
+	} {
+		if got := deliveredAs(t, sent); got != want {
+			t.Errorf("%s is kept as %s, want %s", sent, got, want)
+		}
+	}
+	long, err := json.Marshal(map[string]string{"message": strings.Repeat("ü", 40<<10), "secret": "hunter2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := deliveredAs(t, string(long)); len(got) > 64<<10 || len(got) < 64<<10-2 {
+		t.Errorf("%d bytes are kept", len(got))
+	}
+	edge := strings.Repeat("x", 64<<10-4) + "new secret"
+	if got := deliveredAs(t, edge); strings.Contains(got, "new") {
+		t.Errorf("the beginning of a secret is kept: %s", got[len(got)-20:])
+	}
+}
+
+// deliveredAs is what is kept of a payload.
+func deliveredAs(t *testing.T, payload string) string {
+	t.Helper()
+	s := newServer(t)
+	s.deliver(t, "portal", github("star", "d-1", []byte(payload), "new secret"), []byte(payload))
+	if len(s.log) != 1 || s.log[0].Decision == "" {
+		t.Fatalf("kept %+v", s.log)
+	}
+	return s.log[0].Payload
+}
