@@ -57,5 +57,5 @@ func (w *World) Redeliver(ctx context.Context, app batuta.AppName, id batuta.Del
 	if d.Run == 0 {
 		return 0, &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("delivery %d moves nothing that can be run: %s", id, d.Decision)}
 	}
-	return w.Rerun(ctx, d.Run, by)
+	return w.Rerun(ctx, d.Run, "", by)
 }
