@@ -6,5 +6,5 @@ import "embed"
 
 // Files holds the applications, by folder.
 //
-//go:embed all:static all:node
+//go:embed all:drupal all:node all:python all:ruby all:static
 var Files embed.FS

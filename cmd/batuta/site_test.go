@@ -191,7 +191,7 @@ func (s *site) newWorkingCopy(t *testing.T, name string, app batuta.AppName) *wo
 	lab.Git(t, w.dir, "init", "--quiet")
 	remote := &url.URL{Scheme: "http", Host: s.address, User: url.UserPassword("token", s.token), Path: "/git/" + string(app) + ".git"}
 	lab.Git(t, w.dir, "remote", "add", "origin", remote.String())
-	was := map[string]string{"static": "app: hello", "node": "app: clock"}[name]
+	was := map[string]string{"static": "app: hello", "node": "app: clock", "python": "app: notes", "ruby": "app: guestbook", "drupal": "app: portal"}[name]
 	w.edit("batuta.yml", was, "app: "+string(app))
 	return w
 }

@@ -55,8 +55,9 @@ const (
 	Debian  Base = "debian"  // debian:bookworm-slim
 	Node    Base = "node"    // node:20-slim; no npm
 	Python  Base = "python"  // python:3.11-slim, with flask and gunicorn
-	Ruby    Base = "ruby"    // ruby:3.1-slim, with sinatra and puma
-	PHP     Base = "php"     // php:8.2-apache
+	Ruby    Base = "ruby"    // ruby:3.1-slim, with bundler, sinatra and puma
+	PHP     Base = "php"     // php:8.2-apache, with gd, mbstring, pdo_mysql and xml
+	MariaDB Base = "mariadb" // mariadb:10.11, initialised from MARIADB_… as the official one is
 )
 
 // Registry is the base images' registry: plain HTTP, read by anyone, the same

@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
+	_ "embed" // the set-up scripts
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,8 +27,19 @@ type recipe struct {
 	reference string   // on Docker Hub, below library/
 	variant   string   // mmdebstrap's: essential has no apt; empty for busybox alone
 	packages  []string // beside those of the variant
+	setup     string   // a shell script that gets the tree's directory as $1 when all is installed
+	entry     []string // the entrypoint
 	command   []string
+	signal    string // asks it to stop, if not SIGTERM
 }
+
+// What official images have and Debian's packages do not.
+var (
+	//go:embed setup/php.sh
+	setupPHP string
+	//go:embed setup/mariadb.sh
+	setupMariaDB string
+)
 
 // recipes has every base image. A recipe that is changed is made anew.
 var recipes = map[lab.Base]recipe{
@@ -37,9 +49,11 @@ var recipes = map[lab.Base]recipe{
 	lab.Python: {reference: "python:3.11-slim", variant: "essential", command: []string{"python3"},
 		packages: []string{"python3", "python3-venv", "python3-flask", "gunicorn", "ca-certificates"}},
 	lab.Ruby: {reference: "ruby:3.1-slim", variant: "essential", command: []string{"irb"},
-		packages: []string{"ruby", "ruby-sinatra", "puma", "ca-certificates"}},
-	lab.PHP: {reference: "php:8.2-apache", variant: "essential", command: []string{"apachectl", "-D", "FOREGROUND"},
+		packages: []string{"ruby", "ruby-sinatra", "puma", "bundler", "ca-certificates"}},
+	lab.PHP: {reference: "php:8.2-apache", variant: "essential", setup: setupPHP, command: []string{"apache2-foreground"}, signal: "SIGWINCH",
 		packages: []string{"php-cli", "php-mysql", "php-gd", "php-xml", "php-mbstring", "apache2", "libapache2-mod-php"}},
+	lab.MariaDB: {reference: "mariadb:10.11", variant: "essential", setup: setupMariaDB, entry: []string{"docker-entrypoint.sh"}, command: []string{"mariadbd", "--no-defaults", "--user=mysql"},
+		packages: []string{"mariadb-server-core", "mariadb-client-core"}},
 }
 
 // suite is the Debian release that the base images are made of.
@@ -85,7 +99,7 @@ func (r recipe) image(tree, hash string) (v1.Image, error) {
 	base, err := mutate.ConfigFile(empty.Image, &v1.ConfigFile{
 		Architecture: runtime.GOARCH, OS: "linux",
 		Config: v1.Config{
-			Cmd:    r.command,
+			Entrypoint: r.entry, Cmd: r.command, StopSignal: r.signal,
 			Env:    []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 			Labels: map[string]string{hashLabel: hash},
 		},
@@ -107,6 +121,9 @@ func (r recipe) plant(ctx context.Context, tree string) error {
 	}
 	for _, unread := range []string{"doc", "man", "locale", "info"} {
 		args = append(args, "--dpkgopt=path-exclude=/usr/share/"+unread+"/*")
+	}
+	if r.setup != "" {
+		args = append(args, "--customize-hook="+r.setup)
 	}
 	return host.Run(ctx, "mmdebstrap", append(args, suite, tree)...)
 }

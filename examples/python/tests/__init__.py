@@ -1,0 +1,1 @@
+"""What the image must do before it becomes a release."""
