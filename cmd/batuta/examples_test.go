@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,10 +52,15 @@ func TestExamples(t *testing.T) {
 	for _, e := range examplesTold {
 		t.Run(e.name, func(t *testing.T) {
 			t.Parallel()
-			lab.Bases(t, e.bases...)
+			registry := lab.Bases(t, e.bases...)
 			app := batuta.AppName("example-" + e.name)
 			s := newExampleSite(t, app)
 			w := s.newWorkingCopy(t, e.name, app)
+			if slices.Contains(e.bases, lab.MariaDB) { // the server asks Docker Hub itself, which has no mirror for it
+				for _, env := range []string{"qa", "production"} {
+					w.edit("environments/"+env+".yml", "mariadb:10.11", registry.Bridge+"/library/mariadb:10.11")
+				}
+			}
 
 			first := s.succeeds(t, s.pushed(t, app, w).ID)
 			e.hooked(t, s, first, 1)
