@@ -98,6 +98,11 @@ func (a App) rehearse(env batuta.EnvironmentName, text []byte, r Recipe) (batuta
 	return spec.Warnings, err
 }
 
+// foreign tells whether an image is another app's.
+func (a App) foreign(i batuta.Image) bool {
+	return a.Registry != "" && strings.HasPrefix(i.Repository, a.Registry+"/") && !strings.HasPrefix(i.Repository+"/", a.Images+"/")
+}
+
 // resolve makes a document concrete, and refuses the images of other apps: the
 // ships may pull them all.
 func (a App) resolve(doc Document, in deployer.Input) (deployer.Spec, error) {
@@ -106,7 +111,7 @@ func (a App) resolve(doc Document, in deployer.Input) (deployer.Spec, error) {
 		return spec, err
 	}
 	for _, i := range spec.Instances {
-		if a.Registry != "" && strings.HasPrefix(i.Image.Repository, a.Registry+"/") && !strings.HasPrefix(i.Image.Repository+"/", a.Images+"/") {
+		if a.foreign(i.Image) {
 			return spec, batuta.Problems{{
 				File: EnvironmentFile(in.Scope.Environment), Line: 1, Column: 1, Path: "services." + string(i.Service),
 				Message: fmt.Sprintf("%s is not an image of %s", i.Image.Repository, a.Name),

@@ -40,6 +40,9 @@ func (j *journey) test(t trial.Test, built map[batuta.ImageName]batuta.Image) fu
 			App: j.app.Name, Run: j.run.ID, Test: t, Images: images,
 			Artifacts: filepath.Join(j.Artifacts, fmt.Sprint(j.run.ID), t.Name),
 		}, log)
+		for i, c := range report.Failed {
+			report.Failed[i] = trial.Case{Suite: j.app.redact(c.Suite), Name: j.app.redact(c.Name), Message: j.app.redact(c.Message)}
+		}
 		if err == nil && !report.Passed {
 			err = unhealthy(t, report)
 		}
@@ -62,6 +65,9 @@ func (j *journey) testImages(ctx context.Context, t trial.Test, built map[batuta
 			if image, err = j.Pinner.Pin(ctx, j.app.Name, name); err != nil {
 				return nil, fmt.Errorf("image %s: %w", name, err)
 			}
+		}
+		if j.app.foreign(image) {
+			return nil, &batuta.Error{Kind: batuta.Denied, Message: fmt.Sprintf("%s is not an image of %s", image.Repository, j.app.Name), Hint: "a test uses the images that its app builds, and those of registries outside"}
 		}
 		images[name] = image
 	}
@@ -100,12 +106,20 @@ func (a App) withSecrets(t trial.Test) (trial.Test, error) {
 	return t, nil
 }
 
+// mostNamed is how many of the cases that failed an error names; the log has
+// the others.
+const mostNamed = 20
+
 // unhealthy is the error of a test that did not pass, with the cases that
 // failed where they are known.
 func unhealthy(t trial.Test, r trial.Report) error {
 	lines := []string{fmt.Sprintf("test %s: exit code %d", t.Name, r.ExitCode)}
-	for _, c := range r.Failed {
-		lines = append(lines, c.String())
+	for _, c := range r.Failed[:min(len(r.Failed), mostNamed)] {
+		why, _, _ := strings.Cut(c.Message, "\n")
+		lines = append(lines, strings.TrimSuffix(fmt.Sprintf("%s: %s", c, why), ": "))
+	}
+	if more := len(r.Failed) - mostNamed; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return &batuta.Error{Kind: batuta.Unhealthy, Message: strings.Join(lines, "\n")}
 }

@@ -20,6 +20,7 @@ import (
 	"batuta/builder"
 	"batuta/deployer"
 	"batuta/deployer/docker"
+	"batuta/deployer/trial"
 	"batuta/internal/api"
 	"batuta/internal/config"
 	"batuta/internal/gitremote"
@@ -40,6 +41,7 @@ type server struct {
 	remote   *gitremote.Remote
 	builder  *builder.Builder
 	ships    map[batuta.ShipName]*docker.Ship
+	runners  map[batuta.ShipName]*trial.Runner // of tests
 	fleet    *deployer.Fleet
 	logs     *pipeline.FileLogs
 	notifier *notifier
@@ -61,7 +63,7 @@ type parts struct {
 // newServer opens and wires the parts. If that does not work out, what was
 // opened is closed again.
 func newServer(ctx context.Context, c *config.Config, p parts) (*server, error) {
-	s := &server{config: c, log: p.log, gate: api.NewGate(c.People), robots: newRobots(), ships: map[batuta.ShipName]*docker.Ship{}, stopping: make(chan struct{})}
+	s := &server{config: c, log: p.log, gate: api.NewGate(c.People), robots: newRobots(), ships: map[batuta.ShipName]*docker.Ship{}, runners: map[batuta.ShipName]*trial.Runner{}, stopping: make(chan struct{})}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
@@ -145,6 +147,7 @@ func (s *server) openShips(_ context.Context, p parts) error {
 		}
 		s.close = append(s.close, d.Close)
 		s.ships[name], targets[name], addresses[name] = d, d, ship.Address
+		s.runners[name] = trial.New(d, s.owner(), s.config.Test.AtOnce)
 	}
 	s.fleet = deployer.New(targets, deployer.Options{Addresses: addresses, Holder: "the server at " + s.config.URL})
 	return nil
@@ -173,6 +176,7 @@ func (s *server) openPipeline(_ context.Context, p parts) (err error) {
 	}
 	s.pipeline = pipeline.New(pipeline.Config{
 		Apps: s.apps(), Store: kept, Source: s.fetcher(), Commits: s.fetcher(), Remote: s.fetcher(), Builder: s.builder, Pinner: pinner{s}, Fleet: s.fleet,
+		Tester: tester{s}, Artifacts: s.dir("artifacts"),
 		Ships: s.harbour(), Notifier: s.notifier, Every: s.config.Reconcile.Every, KeepEvents: s.config.History.Events, KeepDeliveries: s.config.Keep.Deliveries,
 		Logs: s.logs, Log: s.log, Dir: s.dir("runs"), Key: s.key,
 		AtOnce: s.config.Runs.AtOnce, Retries: s.config.Runs.Retries, Backoff: time.Second,
@@ -213,6 +217,7 @@ func (s *server) Run(ctx context.Context, listener net.Listener) error {
 	group.Go(func() error { s.pipeline.Watch(working); return nil })
 	group.Go(func() error { s.pipeline.Reconcile(working); return nil })
 	group.Go(func() error { s.pipeline.Post(working); return nil })
+	group.Go(func() error { s.tidyTests(working); return nil })
 	group.Go(func() error { s.pipeline.Schedule(working); return nil })
 	group.Go(func() error { s.pipeline.Forget(working); return nil })
 	group.Go(func() error {

@@ -56,6 +56,11 @@ func (s *Ship) findNetworks(ctx context.Context, scope deployer.Scope) ([]networ
 // makeNetwork makes one network after the other, so that they do not compete
 // for addresses. Those of another server may have been quicker.
 func (s *Ship) makeNetwork(ctx context.Context, scope deployer.Scope) error {
+	return s.addressed(ctx, func(addresses subnet) error { return s.makeNetworkOf(ctx, scope, addresses) })
+}
+
+// addressed makes a network with addresses that no other has.
+func (s *Ship) addressed(ctx context.Context, create func(subnet) error) error {
 	if err := s.making.Acquire(ctx, 1); err != nil {
 		return err
 	}
@@ -65,7 +70,7 @@ func (s *Ship) makeNetwork(ctx context.Context, scope deployer.Scope) error {
 		if err != nil {
 			return err
 		}
-		err = s.makeNetworkOf(ctx, scope, addresses)
+		err = create(addresses)
 		if err == nil || !strings.Contains(err.Error(), "overlaps") {
 			return err
 		}

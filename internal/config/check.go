@@ -69,8 +69,20 @@ func (k check) server() {
 	if keep := k.c.Keep.Deliveries; keep < leastKeep {
 		k.d.Problem(document.Path{"keep", "deliveries"}, fmt.Sprintf("%s is less than %s", keep, leastKeep), "write 720h for 30 days")
 	}
+	k.tests()
 	if every := k.c.Reconcile.Every; every != 0 && (every < leastEvery || every > mostEvery) {
 		k.d.Problem(document.Path{"reconcile", "every"}, fmt.Sprintf("%s is not between %s and %s", every, leastEvery, mostEvery), "write 1m, or 0 for never")
+	}
+}
+
+func (k check) tests() {
+	k.atLeast(document.Path{"test", "at_once"}, k.c.Test.AtOnce, 1)
+	known := slices.Sorted(maps.Keys(k.c.Ships))
+	if name := k.c.Test.Ship; name != "" && !slices.Contains(known, name) {
+		k.d.Problem(document.Path{"test", "ship"}, fmt.Sprintf("no ship %q", name), document.Suggest(string(name), words(known)))
+	}
+	if k.c.Keep.Artifacts < leastKeep {
+		k.d.Problem(document.Path{"keep", "artifacts"}, fmt.Sprintf("%s is less than %s", k.c.Keep.Artifacts, leastKeep), "write 720h for 30 days")
 	}
 }
 

@@ -11,10 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"batuta"
@@ -38,6 +40,13 @@ type Config struct {
 	History   History                  `yaml:"history"`
 	Keep      Keep                     `yaml:"keep"`
 	Notify    []Listener               `yaml:"notify"`
+	Test      Test                     `yaml:"test"`
+}
+
+// Test is where the apps' tests run.
+type Test struct {
+	Ship   batuta.ShipName `yaml:"ship"`    // empty: the first by name that the app may deploy to
+	AtOnce int             `yaml:"at_once"` // tests that run on a ship at the same time; default 4
 }
 
 // Reconcile is how often the environments are compared with their releases.
@@ -54,6 +63,7 @@ type History struct {
 type Keep struct {
 	Releases   int           `yaml:"releases"`   // of each environment, on the ships, the live one included; default 5
 	Deliveries time.Duration `yaml:"deliveries"` // of the forges, with their payloads; default 720h
+	Artifacts  time.Duration `yaml:"artifacts"`  // of tests; default 720h
 }
 
 // AppKeep is what stays of one app on the ships after a deployment.
@@ -182,7 +192,8 @@ func Parse(file string, data []byte) (*Config, error) {
 
 		Reconcile: Reconcile{Every: time.Minute},
 		History:   History{Events: 10_000},
-		Keep:      Keep{Releases: 5, Deliveries: 720 * time.Hour},
+		Keep:      Keep{Releases: 5, Deliveries: 720 * time.Hour, Artifacts: 720 * time.Hour},
+		Test:      Test{AtOnce: 4},
 	}
 	d := document.Read(file, data, &c)
 	c.resolveSecrets(d, filepath.Dir(file))
@@ -208,6 +219,25 @@ func (c *Config) Granted(app batuta.AppName, env batuta.EnvironmentName) ([]batu
 		return nil, false
 	}
 	return e.Ships.of(c.Ships), true
+}
+
+// TestShip is where an app's tests run; empty if it may use no ship.
+func (c *Config) TestShip(app batuta.AppName) batuta.ShipName {
+	if c.Test.Ship != "" {
+		return c.Test.Ship
+	}
+	var all []batuta.ShipName
+	if a := c.Apps[app]; a.Environments == nil {
+		all = slices.Collect(maps.Keys(c.Ships))
+	} else {
+		for _, e := range a.Environments {
+			all = append(all, e.Ships.of(c.Ships)...)
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return slices.Min(all)
 }
 
 // fillIn sets the defaults that follow from other values.

@@ -79,7 +79,8 @@ dashboard: {anonymous: true}
 reconcile: {every: 30s}
 history: {events: 500}
 notify: [{url: "https://chat.example.edu/in", secret: a-secret-between-us, on: [drift, lost]}]
-keep: {releases: 3}
+keep: {releases: 3, artifacts: 48h}
+test: {ship: node2, at_once: 2}
 `
 
 func load(t *testing.T, text string) *config.Config {
@@ -110,28 +111,31 @@ func write(t *testing.T, path, text string) {
 func TestLoadReadsTheWholeFile(t *testing.T) {
 	c := load(t, full)
 	for name, pair := range map[string][2]any{
-		"url":           {c.URL, "https://batuta.example.edu"},
-		"max size":      {c.Source.MaxSize, config.Size(3 << 29)},
-		"runs":          {c.Runs, config.Runs{AtOnce: 4, Retries: 0}},
-		"registry":      {c.Registry.Outside.Prefix, "team"},
-		"password":      {c.Registry.Outside.Password.Reveal(), "the value of REGISTRY_PASSWORD"},
-		"unix ship":     {c.Ships["node1"].Address, "127.0.0.1"},
-		"tcp ship":      {c.Ships["node2"].Address, "10.0.0.12"},
-		"named ship":    {c.Ships["node3"].Address, "node3.example.edu"},
-		"ssh ship":      {c.Ships["node4"].Address, "node4.example.edu"},
-		"its key":       {filepath.IsAbs(c.Ships["node4"].SSH.Key), true},
-		"far ship":      {c.Ships["node5"].Address, "node5.example.edu"},
-		"its name":      {c.Ships["node5"].TLS.ServerName, "docker"},
-		"file secret":   {c.Apps["portal"].Secrets["db_password"].Reveal(), "s3cret"},
-		"env secret":    {c.Apps["portal"].WebhookSecrets[0].Reveal(), "the value of PORTAL_WEBHOOK"},
-		"literal token": {c.People["ops"].Token.Reveal(), "literal-token-of-ops"},
-		"anonymous":     {c.Dashboard.Anonymous, true},
-		"reconcile":     {c.Reconcile.Every, 30 * time.Second},
-		"history":       {c.History.Events, 500},
-		"notify":        {c.Notify[0].URL.Reveal() + " " + c.Notify[0].Secret.Reveal(), "https://chat.example.edu/in a-secret-between-us"},
-		"notify on":     {c.Notify[0].On[1], config.OnLost},
-		"keep":          {c.Keep.Releases, 3},
-		"keep of blog":  {c.Apps["blog"].Keep.Releases, 9},
+		"url":            {c.URL, "https://batuta.example.edu"},
+		"max size":       {c.Source.MaxSize, config.Size(3 << 29)},
+		"runs":           {c.Runs, config.Runs{AtOnce: 4, Retries: 0}},
+		"registry":       {c.Registry.Outside.Prefix, "team"},
+		"password":       {c.Registry.Outside.Password.Reveal(), "the value of REGISTRY_PASSWORD"},
+		"unix ship":      {c.Ships["node1"].Address, "127.0.0.1"},
+		"tcp ship":       {c.Ships["node2"].Address, "10.0.0.12"},
+		"named ship":     {c.Ships["node3"].Address, "node3.example.edu"},
+		"ssh ship":       {c.Ships["node4"].Address, "node4.example.edu"},
+		"its key":        {filepath.IsAbs(c.Ships["node4"].SSH.Key), true},
+		"far ship":       {c.Ships["node5"].Address, "node5.example.edu"},
+		"its name":       {c.Ships["node5"].TLS.ServerName, "docker"},
+		"file secret":    {c.Apps["portal"].Secrets["db_password"].Reveal(), "s3cret"},
+		"env secret":     {c.Apps["portal"].WebhookSecrets[0].Reveal(), "the value of PORTAL_WEBHOOK"},
+		"literal token":  {c.People["ops"].Token.Reveal(), "literal-token-of-ops"},
+		"anonymous":      {c.Dashboard.Anonymous, true},
+		"reconcile":      {c.Reconcile.Every, 30 * time.Second},
+		"history":        {c.History.Events, 500},
+		"notify":         {c.Notify[0].URL.Reveal() + " " + c.Notify[0].Secret.Reveal(), "https://chat.example.edu/in a-secret-between-us"},
+		"notify on":      {c.Notify[0].On[1], config.OnLost},
+		"keep":           {c.Keep.Releases, 3},
+		"keep artifacts": {c.Keep.Artifacts, 48 * time.Hour},
+		"test":           {c.Test, config.Test{Ship: "node2", AtOnce: 2}},
+		"test ship":      {c.TestShip("portal"), batuta.ShipName("node2")},
+		"keep of blog":   {c.Apps["blog"].Keep.Releases, 9},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s = %v, want %v", name, pair[0], pair[1])
