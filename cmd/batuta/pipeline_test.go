@@ -102,8 +102,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// Fetch writes the files of the world.
-func (w *world) Fetch(ctx context.Context, _ gitsource.Repository, ref string, rev batuta.Revision, dir string) (gitsource.Tree, error) {
+// Fetch writes the files of the world, in the name of the repository's app.
+func (w *world) Fetch(ctx context.Context, of gitsource.Repository, ref string, rev batuta.Revision, dir string) (gitsource.Tree, error) {
 	w.mu.Lock()
 	w.fetches++
 	hook, files := w.onFetch, w.files
@@ -117,6 +117,9 @@ func (w *world) Fetch(ctx context.Context, _ gitsource.Repository, ref string, r
 		return gitsource.Tree{}, err
 	}
 	for name, text := range files {
+		if name == "batuta.yml" {
+			text = strings.Replace(text, "app: "+string(testApp), "app: "+of.URL, 1)
+		}
 		path := filepath.Join(dir, name)
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
 			return gitsource.Tree{}, err
@@ -275,7 +278,7 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 // app is what the server grants an app, on ships by their role.
 func (w *world) app(name batuta.AppName, ships map[string][]deployer.ShipInfo) pipeline.App {
 	return pipeline.App{
-		Name: name, Images: "registry.example.edu/" + string(name), Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret}, Keep: w.keep, Poll: w.poll,
+		Name: name, Repository: gitsource.Repository{URL: string(name)}, Images: "registry.example.edu/" + string(name), Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret}, Keep: w.keep, Poll: w.poll,
 		Grants: map[batuta.EnvironmentName]pipeline.Grant{
 			"qa": {Ships: ships["qa"]}, "preview": {Ships: ships["qa"]}, "production": {Ships: ships["production"]},
 		},
