@@ -42,6 +42,7 @@ func (p *program) root() *cobra.Command {
 		p.runCommand(),
 		p.runsCommand(),
 		p.logsCommand(),
+		p.artifactsCommand(),
 		p.cancelCommand(),
 		p.rerunCommand(),
 		p.statusCommand(),

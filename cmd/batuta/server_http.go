@@ -30,7 +30,8 @@ func (s *server) openHandler(context.Context, parts) error {
 	mux.Handle("/", pages)
 	mux.Handle(api.Prefix+"/", api.New(api.Config{
 		Runs: s.store, Shelf: s.store, Trail: s.store, Runner: s.pipeline, Deployer: s.pipeline, Harbour: s.pipeline, Chronicle: s.pipeline, Postbox: s.pipeline, Logs: s.logs,
-		Gate: s.gate, Apps: s.listing(), Version: version, Log: s.log, Stopping: s.stopping, Refused: s.auditDenial,
+		Artifacts: s.artifacts,
+		Gate:      s.gate, Apps: s.listing(), Version: version, Log: s.log, Stopping: s.stopping, Refused: s.auditDenial,
 	}))
 	mux.Handle("/webhooks/", webhooks.New(webhooks.Config{
 		Apps: hookedApps{s}, Inbox: inbox{s.pipeline}, Audit: s.auditRefusal, Log: s.log,

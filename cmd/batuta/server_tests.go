@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -33,6 +34,11 @@ func (t tester) Test(ctx context.Context, r trial.Request, log io.Writer) (trial
 func (s *server) owner() string {
 	host, _ := os.Hostname() // empty is as good
 	return host + ":" + s.config.Data
+}
+
+// artifacts is what the tests of a run left. There are no links in it.
+func (s *server) artifacts(id batuta.RunID) fs.FS {
+	return os.DirFS(filepath.Join(s.dir("artifacts"), fmt.Sprint(id)))
 }
 
 // artifactsPause is the time from one look at old artifacts to the next.

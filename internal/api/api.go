@@ -10,6 +10,7 @@ package api
 import (
 	"context"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"path"
@@ -91,7 +92,10 @@ type Config struct {
 	Chronicle Chronicle
 	Postbox   Postbox
 
-	Logs    Logs
+	Logs Logs
+	// Artifacts is what the tests of a run left: a directory for each test.
+	Artifacts func(batuta.RunID) fs.FS
+
 	Gate    *Gate
 	Apps    []App  // those of server.yml, in the order to list them
 	Version string // of the program
@@ -135,6 +139,7 @@ func assemble(c Config) (*server, *http.ServeMux) {
 	s.UseMiddleware(s.guard)
 	s.aboutServer()
 	s.aboutRuns()
+	s.aboutArtifacts()
 	s.aboutEnvironments()
 	s.aboutShips()
 	s.aboutDeliveries()

@@ -27,6 +27,8 @@ func rules() map[string]config.Right {
 		"runs":        config.Read,
 		"run":         config.Read,
 		"log":         config.Read,
+		"artifacts":   config.Read,
+		"bundle":      config.Read,
 		"releases":    config.Read,
 		"deployments": config.Read,
 		"plan":        config.Read,

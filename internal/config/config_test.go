@@ -169,7 +169,7 @@ func TestGrantedShips(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	c := load(t, "ships: {here: {endpoint: unix:///var/run/docker.sock}}\n")
 	got := []any{c.Listen, c.URL, c.Data, c.Registry.Address, c.Builder, c.Source.MaxSize, c.Runs, c.Reconcile, c.History, c.Keep}
-	want := []any{"127.0.0.1:8480", "http://127.0.0.1:8480", "/var/lib/batuta", "127.0.0.1:8480", "docker", config.Size(500e6), config.Runs{AtOnce: 2, Retries: 3}, config.Reconcile{Every: time.Minute}, config.History{Events: 10_000}, config.Keep{Releases: 5, Deliveries: 720 * time.Hour}}
+	want := []any{"127.0.0.1:8480", "http://127.0.0.1:8480", "/var/lib/batuta", "127.0.0.1:8480", "docker", config.Size(500e6), config.Runs{AtOnce: 2, Retries: 3}, config.Reconcile{Every: time.Minute}, config.History{Events: 10_000}, config.Keep{Releases: 5, Deliveries: 720 * time.Hour, Artifacts: 720 * time.Hour}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
