@@ -12,7 +12,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
+	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,12 +73,16 @@ type Config struct {
 	// Patience is how long a delivery may take to arrive, its wait for
 	// others to be done included; 0 is 30 seconds.
 	Patience time.Duration
+
+	Pace    Pace           // of one address to one app
+	Proxies []netip.Prefix // whose X-Forwarded-For is believed
 }
 
 // Receiver answers the forges.
 type Receiver struct {
-	config Config
-	bodies *bodies
+	config    Config
+	bodies    *bodies
+	turnstile *turnstile
 }
 
 var _ http.Handler = (*Receiver)(nil)
@@ -88,19 +95,24 @@ func New(cfg Config) *Receiver {
 	if cfg.Audit == nil {
 		cfg.Audit = func(context.Context, Refusal) {}
 	}
-	return &Receiver{config: cfg, bodies: newBodies(cmp.Or(cfg.Patience, patience))}
+	return &Receiver{config: cfg, bodies: newBodies(cmp.Or(cfg.Patience, patience)), turnstile: newTurnstile(cfg.Pace)}
 }
 
 // ServeHTTP takes in one delivery: 202 once a push is kept, 200 for what
 // needs no run, 401 for a wrong signature as for an app that does not exist,
 // 400 for what cannot be understood, 408 for what arrives too slowly, 413 for
-// what is too large, 503 when there was no room for it or the push could not
+// what is too large, 429 for who sends too much, 503 when there was no room for it or the push could not
 // be kept. A body that its headers already rule out is never in memory, and
 // nothing is parsed before its signature is checked.
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	name, ok := strings.CutPrefix(req.URL.Path, "/webhooks/")
 	if !ok || req.Method != http.MethodPost {
 		answer(w, http.StatusMethodNotAllowed, reply{Error: "forges send a POST to /webhooks/{app}"})
+		return
+	}
+	if wait := r.wait(name, req); wait > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+		answer(w, http.StatusTooManyRequests, reply{Error: "too many deliveries from this address; come back later"})
 		return
 	}
 	forge, known := r.recognise(req.Header)
@@ -130,9 +142,26 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	r.take(w, req, forge, body, batuta.Delivery{
-		App: batuta.AppName(name), Forge: forge.Name, Event: clean(req.Header.Get(forge.EventHeader), 100), Source: shown(req.RemoteAddr),
+		App: batuta.AppName(name), Forge: forge.Name, Event: clean(req.Header.Get(forge.EventHeader), 100), Source: r.source(req),
 		Received: time.Now().UTC(), Payload: kept(body, secrets),
 	})
+}
+
+// wait is how long the sender has to stay away.
+func (r *Receiver) wait(name string, req *http.Request) time.Duration {
+	v := visitor{from: network(source(req, r.config.Proxies))}
+	if _, ok := r.config.Apps.Webhook(batuta.AppName(name)); ok {
+		v.app = batuta.AppName(name)
+	}
+	return r.turnstile.wait(v, time.Now())
+}
+
+// source is the sender's address, for people.
+func (r *Receiver) source(req *http.Request) string {
+	if at := source(req, r.config.Proxies); at.IsValid() {
+		return at.String()
+	}
+	return shown(req.RemoteAddr)
 }
 
 // recognise tells which forge is speaking.
@@ -184,7 +213,7 @@ func signed(forge Forge, h http.Header, body []byte, secrets []string) bool {
 // refuse turns a delivery away. Only the operator learns why.
 func (r *Receiver) refuse(w http.ResponseWriter, req *http.Request, name string, forge Forge, why string) {
 	r.config.Audit(req.Context(), Refusal{
-		App: shown(name), Source: shown(req.RemoteAddr), Forge: forge.Name,
+		App: shown(name), Source: r.source(req), Forge: forge.Name,
 		Delivery: shown(first(req.Header, forge.DeliveryHeaders)), Reason: why,
 	})
 	answer(w, http.StatusUnauthorized, reply{Error: "no such app, or the signature is not right"})

@@ -70,12 +70,14 @@ func newServer(t *testing.T) *server {
 func (s *server) receiver(patience time.Duration) http.Handler {
 	return webhooks.New(webhooks.Config{
 		Apps: s, Inbox: s, Forges: forges(), Patience: patience,
-		Audit: func(_ context.Context, r webhooks.Refusal) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.refusals = append(s.refusals, r)
-		},
+		Audit: s.audit,
 	})
+}
+
+func (s *server) audit(_ context.Context, r webhooks.Refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusals = append(s.refusals, r)
 }
 
 // deliver posts a body and gives the answer: status and body.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/netip"
 	"slices"
 
 	"batuta"
@@ -35,7 +36,7 @@ func (s *server) openHandler(context.Context, parts) error {
 	}))
 	mux.Handle("/webhooks/", webhooks.New(webhooks.Config{
 		Apps: hookedApps{s}, Inbox: inbox{s.pipeline}, Audit: s.auditRefusal, Log: s.log,
-		Forges: webhooks.All(),
+		Forges: webhooks.All(), Pace: webhooks.Pace{Deliveries: s.config.Webhooks.Rate.Times, Per: s.config.Webhooks.Rate.Per}, Proxies: s.proxies(),
 	}))
 	mux.Handle("/git/", s.remote)
 	if s.registry != nil {
@@ -69,6 +70,15 @@ func (s *server) listing() []api.App {
 	for _, name := range slices.Sorted(maps.Keys(s.config.Apps)) {
 		a := s.config.Apps[name]
 		all = append(all, api.App{Name: name, Repository: cmp.Or(a.Repository, s.config.URL+"/git/"+string(name)+".git")})
+	}
+	return all
+}
+
+// proxies are those whose word about where a delivery comes from is taken.
+func (s *server) proxies() []netip.Prefix {
+	var all []netip.Prefix
+	for _, n := range s.config.Webhooks.Proxies {
+		all = append(all, n.Prefix)
 	}
 	return all
 }

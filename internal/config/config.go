@@ -39,6 +39,7 @@ type Config struct {
 	Reconcile Reconcile                `yaml:"reconcile"`
 	History   History                  `yaml:"history"`
 	Keep      Keep                     `yaml:"keep"`
+	Webhooks  Webhooks                 `yaml:"webhooks"`
 	Notify    []Listener               `yaml:"notify"`
 	Test      Test                     `yaml:"test"`
 }
@@ -194,6 +195,8 @@ func Parse(file string, data []byte) (*Config, error) {
 		History:   History{Events: 10_000},
 		Keep:      Keep{Releases: 5, Deliveries: 720 * time.Hour, Artifacts: 720 * time.Hour},
 		Test:      Test{AtOnce: 4},
+		Webhooks:  Webhooks{Rate: Rate{6000, time.Minute}},
+		Keep:      Keep{Releases: 5, Deliveries: 720 * time.Hour},
 	}
 	d := document.Read(file, data, &c)
 	c.resolveSecrets(d, filepath.Dir(file))

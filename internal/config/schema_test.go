@@ -23,6 +23,8 @@ func TestSchema(t *testing.T) {
 			reflect.TypeFor[Right]():     schema.Word(rights...),
 			reflect.TypeFor[Topic]():     schema.Word(topics...),
 			reflect.TypeFor[ForgeName](): schema.Word(forges...),
+			reflect.TypeFor[Network]():   schema.Text(`^[0-9a-fA-F:.]+(/[0-9]+)?$`),
+			reflect.TypeFor[Rate]():      schema.OneOf(schema.Text(rateForm.String()), &jsonschema.Schema{Const: 0}),
 			reflect.TypeFor[Size]():      schema.OneOf(schema.Text(sizeForm.String()), &jsonschema.Schema{Type: "integer"}),
 		},
 	})
