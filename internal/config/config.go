@@ -196,7 +196,6 @@ func Parse(file string, data []byte) (*Config, error) {
 		Keep:      Keep{Releases: 5, Deliveries: 720 * time.Hour, Artifacts: 720 * time.Hour},
 		Test:      Test{AtOnce: 4},
 		Webhooks:  Webhooks{Rate: Rate{6000, time.Minute}},
-		Keep:      Keep{Releases: 5, Deliveries: 720 * time.Hour},
 	}
 	d := document.Read(file, data, &c)
 	c.resolveSecrets(d, filepath.Dir(file))
