@@ -121,6 +121,14 @@ type (
 		Deployments(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName, limit int) ([]batuta.Deployment, error)
 	}
 
+	// Lineage keeps what images are built from.
+	Lineage interface {
+		// SaveBuild saves how an image came about, over what was there of the
+		// same bytes.
+		SaveBuild(ctx context.Context, l Lease, b Build) error
+		Build(ctx context.Context, app batuta.AppName, digest batuta.Digest) (Build, error)
+	}
+
 	// Harbour keeps what is known of the ships.
 	Harbour interface {
 		// Ships gives the records of those that have one.
@@ -230,6 +238,7 @@ type (
 		Approvals
 		Journal
 		Shelf
+		Lineage
 		Harbour
 		Watch
 		Sightings

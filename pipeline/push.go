@@ -207,10 +207,11 @@ func (j *journey) build(name batuta.ImageName, recipe builder.Recipe, built map[
 			Source: dir, Recipe: recipe, Secrets: secrets, Images: built,
 			Repository: path.Join(j.app.Images, string(name)), Login: j.app.Login,
 		}, log)
-		if err == nil {
-			fmt.Fprintln(log, result.Image)
+		if err != nil {
+			return result.Image, err
 		}
-		return result.Image, err
+		fmt.Fprintln(log, result.Image)
+		return result.Image, j.keepBuild(context.WithoutCancel(ctx), name, result, log)
 	}
 }
 

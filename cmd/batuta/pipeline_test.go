@@ -65,9 +65,10 @@ type world struct {
 	changed func(from, to batuta.Revision) ([]string, error) // nil: everything is new
 	tests   []trial.Request                                  // that were run
 	onTest  func(context.Context, trial.Request) (trial.Report, error)
-	down    map[batuta.ShipName]bool // ships that do not answer
-	sick    bool                     // what is started exits
-	crew    []batuta.AppName         // apps beside testApp, with the same grants
+	down    map[batuta.ShipName]bool             // ships that do not answer
+	sick    bool                                 // what is started exits
+	bases   func(builder.Request) []builder.Base // what is built from; nil: nothing
+	crew    []batuta.AppName                     // apps beside testApp, with the same grants
 }
 
 const (
@@ -168,7 +169,7 @@ func (w *world) Test(ctx context.Context, r trial.Request, log io.Writer) (trial
 func (w *world) Build(ctx context.Context, r builder.Request, log io.Writer) (builder.Result, error) {
 	w.mu.Lock()
 	w.builds = append(w.builds, r.Revision)
-	hook := w.onBuild
+	hook, bases := w.onBuild, w.bases
 	w.mu.Unlock()
 	fmt.Fprintf(log, "building with %s\n", r.Secrets["npm"])
 	if hook != nil {
@@ -177,7 +178,11 @@ func (w *world) Build(ctx context.Context, r builder.Request, log io.Writer) (bu
 		}
 	}
 	image := batuta.Image{Repository: r.Repository, Digest: batuta.Digest("sha256:" + strings.Repeat("0", 24) + string(r.Revision))}
-	return builder.Result{Image: image}, ctx.Err()
+	result := builder.Result{Image: image, Provenance: []byte(`{"buildDefinition":{}}`)}
+	if bases != nil {
+		result.Bases = bases(r)
+	}
+	return result, ctx.Err()
 }
 
 // Pin knows what hub.example.edu has: everything.

@@ -57,6 +57,8 @@ func (p *program) root() *cobra.Command {
 		p.historyCommand(),
 		p.deliveriesCommand(),
 		p.redeliverCommand(),
+		p.whyCommand(),
+		p.basesCommand(),
 		p.auditCommand(),
 		p.validateCommand(),
 		p.convertCommand(),

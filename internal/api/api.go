@@ -91,6 +91,7 @@ type Config struct {
 
 	Chronicle Chronicle
 	Postbox   Postbox
+	Lineage   Lineage
 
 	Logs Logs
 	// Artifacts is what the tests of a run left: a directory for each test.
@@ -143,6 +144,7 @@ func assemble(c Config) (*server, *http.ServeMux) {
 	s.aboutEnvironments()
 	s.aboutShips()
 	s.aboutDeliveries()
+	s.aboutLineage()
 	return s, mux
 }
 

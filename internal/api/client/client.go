@@ -127,6 +127,23 @@ func (c *Client) Redeliver(ctx context.Context, app batuta.AppName, id batuta.De
 	return post[batuta.Run](ctx, c, deliveryPath(app, id)+"/redeliver", nil)
 }
 
+// Why is where what runs in an environment comes from.
+func (c *Client) Why(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName) (pipeline.Why, error) {
+	return get[pipeline.Why](ctx, c, environmentPath(app, env)+"/why", nil)
+}
+
+// Bases is what the images of an app's newest release are built from; empty:
+// those of all apps that may be seen.
+func (c *Client) Bases(ctx context.Context, app batuta.AppName) ([]pipeline.Foundation, error) {
+	return get[[]pipeline.Foundation](ctx, c, "/bases", query{"app": string(app)})
+}
+
+// Provenance is how an image of an app came about, with what its builder
+// attests.
+func (c *Client) Provenance(ctx context.Context, app batuta.AppName, digest batuta.Digest) (pipeline.Build, error) {
+	return get[pipeline.Build](ctx, c, "/apps/"+url.PathEscape(string(app))+"/images/"+url.PathEscape(string(digest))+"/provenance", nil)
+}
+
 // Audit lists who did what to an app, or to everything, newest first.
 func (c *Client) Audit(ctx context.Context, app batuta.AppName, limit int) ([]batuta.Entry, error) {
 	return get[[]batuta.Entry](ctx, c, "/audit", query{"app": string(app), "limit": number(limit)})

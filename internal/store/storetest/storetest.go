@@ -50,6 +50,7 @@ func Test(t *testing.T, open Opener) {
 		"lists are filtered":                filters,
 		"releases are numbered by app":      numbers,
 		"deployments begin and end once":    deploys,
+		"what is built from what is known":  keepsBuilds,
 		"the current deployment is live":    knowsCurrent,
 		"refs and pushes are one":           recordsRefs,
 		"the audit trail is a chain":        audits,
