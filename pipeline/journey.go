@@ -21,6 +21,8 @@ type journey struct {
 	stopping <-chan struct{} // closed when the server stops; steps that can be resumed end with it
 	retries  int             // further attempts of a step when something outside does not answer
 	placed   bool            // it counts among the runs that are worked on
+
+	committed time.Time // when the run's revision was; its images are dated by it
 }
 
 // skipped ends a run that is not wanted.

@@ -24,6 +24,7 @@ func (j *journey) push(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	j.committed = tree.Time
 	j.run.Push.Revision, j.run.Push.Message = tree.Revision, batuta.Headline(tree.Message)
 	if err := j.Store.SaveRun(context.WithoutCancel(ctx), j.lease, j.run); err != nil {
 		return err
@@ -194,17 +195,17 @@ func (j *journey) build(name batuta.ImageName, recipe builder.Recipe, built map[
 		if err != nil {
 			return batuta.Image{}, err
 		}
-		secrets := map[string][]byte{}
-		for _, id := range recipe.Secrets {
-			value, ok := j.app.Secrets[id]
-			if !ok {
-				return batuta.Image{}, &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("image %s asks for the secret %s, which the server does not have", name, id), Hint: "add it under apps." + string(j.app.Name) + ".secrets in server.yml"}
-			}
-			secrets[id] = []byte(value)
+		secrets, err := j.app.reveal(name, "secret", recipe.Secrets)
+		if err != nil {
+			return batuta.Image{}, err
+		}
+		keys, err := j.app.reveal(name, "SSH key", recipe.SSH)
+		if err != nil {
+			return batuta.Image{}, err
 		}
 		result, err := j.Builder.Build(ctx, builder.Request{
-			App: j.app.Name, Image: name, Revision: j.run.Push.Revision,
-			Source: dir, Recipe: recipe, Secrets: secrets, Images: built,
+			App: j.app.Name, Image: name, Revision: j.run.Push.Revision, Time: j.committed,
+			Source: dir, Recipe: recipe, Secrets: secrets, SSH: keys, Images: built,
 			Repository: path.Join(j.app.Images, string(name)), Login: j.app.Login,
 		}, log)
 		if err != nil {
@@ -213,6 +214,20 @@ func (j *journey) build(name batuta.ImageName, recipe builder.Recipe, built map[
 		fmt.Fprintln(log, result.Image)
 		return result.Image, j.keepBuild(context.WithoutCancel(ctx), name, result, log)
 	}
+}
+
+// reveal gives the secrets that an image's build asks for, by their ids; what
+// is a word for what they are.
+func (a App) reveal(image batuta.ImageName, what string, ids []string) (map[string][]byte, error) {
+	secrets := map[string][]byte{}
+	for _, id := range ids {
+		value, ok := a.Secrets[id]
+		if !ok {
+			return nil, &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("image %s asks for the %s %s, which the server does not have", image, what, id), Hint: "add it under apps." + string(a.Name) + ".secrets in server.yml"}
+		}
+		secrets[id] = []byte(value)
+	}
+	return secrets, nil
 }
 
 // release makes the release of the run: what was built, and what the other

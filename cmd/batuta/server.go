@@ -17,7 +17,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"batuta"
-	"batuta/builder"
 	"batuta/deployer"
 	"batuta/deployer/docker"
 	"batuta/deployer/trial"
@@ -39,7 +38,7 @@ type server struct {
 	store    *store.DB
 	registry *registry.Registry // nil: somebody else's is used
 	remote   *gitremote.Remote
-	builder  *builder.Builder
+	builder  pipeline.Builder
 	ships    map[batuta.ShipName]*docker.Ship
 	runners  map[batuta.ShipName]*trial.Runner // of tests
 	fleet    *deployer.Fleet
@@ -114,25 +113,6 @@ func (s *server) openRemote(ctx context.Context, _ parts) (err error) {
 		Dir: s.dir("git"), Access: remoteAccess{s}, Inbox: remoteInbox{s.store, func() { s.pipeline.Wake() }}, RunURL: s.runURL, Log: s.log,
 	})
 	return err
-}
-
-func (s *server) openBuilder(_ context.Context, p parts) (err error) {
-	s.builder, err = builder.New(builder.Config{
-		Endpoint: builderEndpoint(s.config.Builder), Binary: p.binary,
-		Insecure: s.config.PlainRegistry(),
-	})
-	if err == nil {
-		s.close = append(s.close, s.builder.Close)
-	}
-	return err
-}
-
-// builderEndpoint is server.yml's word for Docker's own BuildKit, or an address.
-func builderEndpoint(name string) string {
-	if name == "docker" {
-		return ""
-	}
-	return name
 }
 
 func (s *server) openShips(_ context.Context, p parts) error {

@@ -59,9 +59,7 @@ func (k check) server() {
 	if !filepath.IsAbs(k.c.Data) {
 		k.d.Problem(document.Path{"data"}, fmt.Sprintf("%q is not absolute", k.c.Data), "begin it with /")
 	}
-	if k.c.Builder != "docker" {
-		k.endpoint(document.Path{"builder"}, k.c.Builder, "unix", "tcp", "docker+unix", "docker+tcp")
-	}
+	k.builders()
 	k.atLeast(document.Path{"runs", "at_once"}, k.c.Runs.AtOnce, 1)
 	k.atLeast(document.Path{"runs", "retries"}, k.c.Runs.Retries, 0)
 	k.atLeast(document.Path{"history", "events"}, k.c.History.Events, 1)

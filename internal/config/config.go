@@ -29,7 +29,9 @@ type Config struct {
 	URL       string                   `yaml:"url"`    // how people and forges reach the server, without a slash at the end; default http://<listen>
 	Data      string                   `yaml:"data"`   // absolute directory; default /var/lib/batuta
 	Registry  Registry                 `yaml:"registry"`
-	Builder   string                   `yaml:"builder"` // docker (the default), or the address of a buildkitd: unix://, tcp://, docker+unix://, docker+tcp://
+	Builder   string                   `yaml:"builder"`  // docker (the default), or the address of a buildkitd: unix://, tcp://, docker+unix://, docker+tcp://
+	Builders  map[string]Builder       `yaml:"builders"` // by name, in the place of Builder
+	SBOM      string                   `yaml:"sbom"`     // reference of the image that lists what a built one contains; empty: no list
 	Source    Source                   `yaml:"source"`
 	Runs      Runs                     `yaml:"runs"`
 	Ships     map[batuta.ShipName]Ship `yaml:"ships"`
@@ -185,11 +187,10 @@ func Load(path string) (*Config, error) {
 // from the process's environment and from disk as they are now.
 func Parse(file string, data []byte) (*Config, error) {
 	c := Config{
-		Listen:  "127.0.0.1:8480",
-		Data:    "/var/lib/batuta",
-		Builder: "docker",
-		Source:  Source{MaxSize: 500 * megabyte},
-		Runs:    Runs{AtOnce: 2, Retries: 3},
+		Listen: "127.0.0.1:8480",
+		Data:   "/var/lib/batuta",
+		Source: Source{MaxSize: 500 * megabyte},
+		Runs:   Runs{AtOnce: 2, Retries: 3},
 
 		Reconcile: Reconcile{Every: time.Minute},
 		History:   History{Events: 10_000},
@@ -245,6 +246,9 @@ func (c *Config) TestShip(app batuta.AppName) batuta.ShipName {
 // fillIn sets the defaults that follow from other values.
 func (c *Config) fillIn() {
 	c.URL = cmp.Or(c.URL, "http://"+c.Listen)
+	if len(c.Builders) == 0 {
+		c.Builder = cmp.Or(c.Builder, dockerBuilder)
+	}
 	if c.Registry.Outside == nil {
 		c.Registry.Address = cmp.Or(c.Registry.Address, c.reachable())
 	}

@@ -179,6 +179,39 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestSeveralBuilders(t *testing.T) {
+	const ships = "ships: {here: {endpoint: unix:///var/run/docker.sock}}\n"
+	c := load(t, "builders: {here: {address: docker, limit: 2}, big: {address: \"tcp://10.0.0.9:1234\"}}\nsbom: example.edu/scanner:1\n"+ships)
+	want := map[string]config.Builder{"here": {Address: "docker", Limit: 2}, "big": {Address: "tcp://10.0.0.9:1234"}}
+	if diff := cmp.Diff(want, c.BuiltBy()); diff != "" || c.SBOM != "example.edu/scanner:1" {
+		t.Error(diff, c.SBOM)
+	}
+	if diff := cmp.Diff(map[string]config.Builder{"docker": {Address: "docker"}}, load(t, ships).BuiltBy()); diff != "" {
+		t.Error(diff)
+	}
+	_, err := config.Parse("server.yml", []byte(`builder: docker
+builders:
+  a: {address: "tcp://10.0.0.9", limit: 0}
+  b: {address: docker, limits: 2}
+  c: {address: docker}
+  d: {}
+  "e f": {address: docker}
+sbom: a scanner
+`+ships))
+	problems := `server.yml:1:10: builder: builders is there, too (write one of the two)
+server.yml:3:16: builders.a.address: "tcp://10.0.0.9" has no port (Docker's is 2375, buildkitd's 1234)
+server.yml:3:41: builders.a.limit: 0 is less than 1
+server.yml:4:24: builders.b.limits: unknown key "limits" (did you mean "limit"?)
+server.yml:5:16: builders.c.address: docker is the builder b already (give each builder once, with the limit of both)
+server.yml:6:6: builders.d.address: missing (write docker, unix:///run/buildkit/buildkitd.sock or tcp://host:1234)
+server.yml:7:10: builders.e f: "e f" is not a name (use 1 to 63 letters, digits, '_', '.' and '-', beginning with a letter or digit)
+server.yml:7:20: builders.e f.address: docker is the builder c already (give each builder once, with the limit of both)
+server.yml:8:7: sbom: "a scanner" is not an image (write its reference, as in docker.io/docker/buildkit-syft-scanner:1)`
+	if diff := cmp.Diff(problems, fmt.Sprint(err)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestListeningEverywhereNeedsAURL(t *testing.T) {
 	t.Parallel()
 	_, err := config.Parse("server.yml", []byte("listen: 0.0.0.0:8480\nships: {a: {endpoint: unix:///run/docker.sock}}\n"))
