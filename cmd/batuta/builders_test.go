@@ -18,7 +18,7 @@ import (
 func TestTwoBuilders(t *testing.T) {
 	t.Parallel()
 	const app = batuta.AppName("site-pool")
-	ships := lab.Ships(t, 1)
+	ships := lab.Ships(t, 2)
 	s := newSite(t, "docker", ships, app, "")
 	engine := "docker+" + ships[0].Endpoint
 	several := fmt.Sprintf("builders:\n  engine: {address: %q, limit: 1}\n  kit: {address: %q, limit: 1}\n", engine, lab.BuildKit(t))
