@@ -52,13 +52,13 @@ const (
 // recipeFile is batuta.yml as people write it.
 type recipeFile struct {
 	App         string                 `yaml:"app"`
-	Images      map[string]imageRecipe `yaml:"images"`
-	Test        []trial.Test           `yaml:"test"`
+	Images      map[string]imageRecipe `yaml:"images,omitempty"`
+	Test        []trial.Test           `yaml:"test,omitempty"`
 	On          triggersFile           `yaml:"on"`
 	Order       []stageFile            `yaml:"promote"`
 	Concurrency Concurrency            `yaml:"concurrency"`
 	Timeout     time.Duration          `yaml:"timeout"`
-	Retries     *int                   `yaml:"retries"`
+	Retries     *int                   `yaml:"retries,omitempty"`
 }
 
 // ParseRecipe reads a batuta.yml. All that is wrong with it comes back as

@@ -17,23 +17,23 @@ import (
 
 // imageRecipe is builder.Recipe as people write it.
 type imageRecipe struct {
-	Context    string            `yaml:"context"`
-	Dockerfile string            `yaml:"dockerfile"`
-	Target     string            `yaml:"target"`
-	Platforms  []string          `yaml:"platforms"`
-	Args       map[string]string `yaml:"args"`
-	Secrets    []string          `yaml:"secrets"`
-	SSH        []string          `yaml:"ssh"`
-	Contexts   map[string]string `yaml:"contexts"`
-	Cache      imageCache        `yaml:"cache"`
+	Context    string            `yaml:"context,omitempty"`
+	Dockerfile string            `yaml:"dockerfile,omitempty"`
+	Target     string            `yaml:"target,omitempty"`
+	Platforms  []string          `yaml:"platforms,omitempty"`
+	Args       map[string]string `yaml:"args,omitempty"`
+	Secrets    []string          `yaml:"secrets,omitempty"`
+	SSH        []string          `yaml:"ssh,omitempty"`
+	Contexts   map[string]string `yaml:"contexts,omitempty"`
+	Cache      imageCache        `yaml:"cache,omitempty"`
 	NoCache    bool              `yaml:"no_cache"`
-	Static     string            `yaml:"static"`
+	Static     string            `yaml:"static,omitempty"`
 }
 
 // imageCache is builder.Cache as people write it.
 type imageCache struct {
-	From []string `yaml:"from"`
-	To   string   `yaml:"to"`
+	From []string `yaml:"from,omitempty"`
+	To   string   `yaml:"to,omitempty"`
 }
 
 // imageForm is one component of a repository's name.
@@ -70,11 +70,22 @@ func readImage(doc *document.Document, at document.Path, name string, all map[st
 	default:
 		doc.Problem(at.At("cache", "to"), fmt.Sprintf("%q is no way to keep the cache", w.Cache.To), "write inline, max or none")
 	}
-	return builder.Recipe{
+	return imageDefaults(builder.Recipe{
 		Context: w.Context, Dockerfile: w.Dockerfile, Target: w.Target, Platforms: w.Platforms, Args: w.Args,
 		Secrets: w.Secrets, SSH: w.SSH, Contexts: w.Contexts, Cache: builder.Cache{From: w.Cache.From, To: w.Cache.To},
 		NoCache: w.NoCache, Static: w.Static,
+	})
+}
+
+// imageDefaults fills in what an image is made of if nothing is said.
+func imageDefaults(r builder.Recipe) builder.Recipe {
+	if r.Static != "" {
+		return r
 	}
+	r.Context = cmp.Or(r.Context, ".")
+	r.Dockerfile = cmp.Or(r.Dockerfile, path.Join(r.Context, "Dockerfile"))
+	r.Cache.To = cmp.Or(r.Cache.To, builder.CacheNone)
+	return r
 }
 
 func (w imageRecipe) isStaticAlone() bool {

@@ -26,7 +26,7 @@ promote: [qa, production]
 	want := pipeline.Recipe{
 		App: "portal",
 		Images: map[batuta.ImageName]builder.Recipe{
-			"web":  {Context: "web", Dockerfile: "web/Dockerfile", Target: "run", Args: map[string]string{"A": "1"}, Secrets: []string{"npm"}},
+			"web":  {Context: "web", Dockerfile: "web/Dockerfile", Cache: builder.Cache{To: "none"}, Target: "run", Args: map[string]string{"A": "1"}, Secrets: []string{"npm"}},
 			"docs": {Static: "public"},
 		},
 		On:          pipeline.Triggers{Push: pipeline.PushTrigger{Branches: []string{"main", "master"}}},

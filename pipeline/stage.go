@@ -14,11 +14,11 @@ import (
 // its name and the rules by which it takes a promotion.
 type stageFile struct {
 	To        string        `yaml:"to"`
-	Soak      time.Duration `yaml:"soak"`
-	Approvers []string      `yaml:"approvers"`
-	Approvals int           `yaml:"approvals"`
-	Windows   []string      `yaml:"windows"`
-	Freeze    []string      `yaml:"freeze"`
+	Soak      time.Duration `yaml:"soak,omitempty"`
+	Approvers []string      `yaml:"approvers,omitempty"`
+	Approvals int           `yaml:"approvals,omitempty"`
+	Windows   []string      `yaml:"windows,omitempty"`
+	Freeze    []string      `yaml:"freeze,omitempty"`
 }
 
 var _ document.Unmarshaler = (*stageFile)(nil)
@@ -31,6 +31,15 @@ func (s *stageFile) UnmarshalDocument(n document.Node) error {
 	}
 	type plain stageFile
 	return n.Decode((*plain)(s))
+}
+
+// MarshalYAML writes the name alone where there are no rules.
+func (s stageFile) MarshalYAML() (any, error) {
+	type plain stageFile
+	if s.rules().IsZero() {
+		return s.To, nil
+	}
+	return plain(s), nil
 }
 
 func (s stageFile) rules() batuta.Stage {

@@ -24,23 +24,23 @@ type Triggers struct {
 // PushTrigger says which pushes start a run, in patterns of doublestar; one
 // that begins with ! takes away what those before it chose.
 type PushTrigger struct {
-	Branches []string `json:"branches" yaml:"branches"`     // default main and master
-	Tags     []string `json:"tags,omitempty" yaml:"tags"`   // default none
-	Paths    []string `json:"paths,omitempty" yaml:"paths"` // of which at least one has to have changed; default any. With ! alone: any but these
+	Branches []string `json:"branches" yaml:"branches"`               // default main and master
+	Tags     []string `json:"tags,omitempty" yaml:"tags,omitempty"`   // default none
+	Paths    []string `json:"paths,omitempty" yaml:"paths,omitempty"` // of which at least one has to have changed; default any. With ! alone: any but these
 }
 
 // PullTrigger says which pull requests are built and tested. They make no
 // release.
 type PullTrigger struct {
-	Branches []string `json:"branches,omitempty" yaml:"branches"` // that they are to be merged into; default those of push
-	Paths    []string `json:"paths,omitempty" yaml:"paths"`       // as PushTrigger.Paths
+	Branches []string `json:"branches,omitempty" yaml:"branches"`     // that they are to be merged into; default those of push
+	Paths    []string `json:"paths,omitempty" yaml:"paths,omitempty"` // as PushTrigger.Paths
 }
 
 // CronTrigger starts a run by the clock.
 type CronTrigger struct {
-	Schedule string `json:"schedule" yaml:"schedule"` // the five fields of cron, or @daily, @every 6h
-	Zone     string `json:"zone" yaml:"zone"`         // default UTC
-	Ref      string `json:"ref,omitempty" yaml:"ref"` // branch; default the repository's
+	Schedule string `json:"schedule" yaml:"schedule"`           // the five fields of cron, or @daily, @every 6h
+	Zone     string `json:"zone" yaml:"zone"`                   // default UTC
+	Ref      string `json:"ref,omitempty" yaml:"ref,omitempty"` // branch; default the repository's
 	Missed   Missed `json:"missed" yaml:"missed"`
 }
 
@@ -111,10 +111,10 @@ func chosen(patterns []string, name string) bool {
 // triggersFile is Triggers as people write it.
 type triggersFile struct {
 	Push        PushTrigger   `yaml:"push"`
-	PullRequest *PullTrigger  `yaml:"pull_request"`
-	Cron        cronFile      `yaml:"cron"`
-	Poll        time.Duration `yaml:"poll"`
-	Registry    []string      `yaml:"registry"`
+	PullRequest *PullTrigger  `yaml:"pull_request,omitempty"`
+	Cron        cronFile      `yaml:"cron,omitempty"`
+	Poll        time.Duration `yaml:"poll,omitempty"`
+	Registry    []string      `yaml:"registry,omitempty"`
 }
 
 // cronFile is a schedule, a mapping with one, or a list of either.

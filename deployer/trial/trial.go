@@ -15,34 +15,34 @@ import (
 
 // Test is one entry of test in batuta.yml.
 type Test struct {
-	Name      string             `json:"name" yaml:"name"`                     // unique in the file
-	Image     string             `json:"image" yaml:"image"`                   // one that the app builds, or a reference; empty: the only one that the app builds
-	Run       Command            `json:"run" yaml:"run"`                       // with exit code 0 it has passed
-	Env       map[string]string  `json:"env,omitempty" yaml:"env"`             // ${secret:NAME} is the app's secret
-	Dir       string             `json:"dir,omitempty" yaml:"dir"`             // where it runs; empty: where the image says
-	User      string             `json:"user,omitempty" yaml:"user"`           // empty: whom the image says
-	Services  map[string]Service `json:"services,omitempty" yaml:"services"`   // by the name under which the test finds them
-	Timeout   time.Duration      `json:"timeout" yaml:"timeout"`               // of one attempt, its services included; default 10m
-	Retries   int                `json:"retries,omitempty" yaml:"retries"`     // further attempts after one that failed, 0 to 5
-	Artifacts []string           `json:"artifacts,omitempty" yaml:"artifacts"` // files and directories of the container that are kept; relative to dir
-	JUnit     []string           `json:"junit,omitempty" yaml:"junit"`         // files with JUnit's XML, relative to dir: which cases failed
+	Name      string             `json:"name" yaml:"name"`                               // unique in the file
+	Image     string             `json:"image" yaml:"image"`                             // one that the app builds, or a reference; empty: the only one that the app builds
+	Run       Command            `json:"run" yaml:"run"`                                 // with exit code 0 it has passed
+	Env       map[string]string  `json:"env,omitempty" yaml:"env,omitempty"`             // ${secret:NAME} is the app's secret
+	Dir       string             `json:"dir,omitempty" yaml:"dir,omitempty"`             // where it runs; empty: where the image says
+	User      string             `json:"user,omitempty" yaml:"user,omitempty"`           // empty: whom the image says
+	Services  map[string]Service `json:"services,omitempty" yaml:"services,omitempty"`   // by the name under which the test finds them
+	Timeout   time.Duration      `json:"timeout" yaml:"timeout"`                         // of one attempt, its services included; default 10m
+	Retries   int                `json:"retries,omitempty" yaml:"retries"`               // further attempts after one that failed, 0 to 5
+	Artifacts []string           `json:"artifacts,omitempty" yaml:"artifacts,omitempty"` // files and directories of the container that are kept; relative to dir
+	JUnit     []string           `json:"junit,omitempty" yaml:"junit,omitempty"`         // files with JUnit's XML, relative to dir: which cases failed
 }
 
 // Service is something a test needs beside it.
 type Service struct {
 	Image   string            `json:"image" yaml:"image"` // as Test.Image
-	Env     map[string]string `json:"env,omitempty" yaml:"env"`
-	Command Command           `json:"command,omitempty" yaml:"command"` // empty: the image's own
-	Ready   *Ready            `json:"ready,omitempty" yaml:"ready"`     // nil: it is ready when it runs
+	Env     map[string]string `json:"env,omitempty" yaml:"env,omitempty"`
+	Command Command           `json:"command,omitempty" yaml:"command,omitempty"` // empty: the image's own
+	Ready   *Ready            `json:"ready,omitempty" yaml:"ready,omitempty"`     // nil: it is ready when it runs
 }
 
 // Ready is what a service has to answer before the test begins: exactly one
 // of TCP, HTTP and Run.
 type Ready struct {
-	TCP     int           `json:"tcp,omitempty" yaml:"tcp"`   // a port that takes connections
-	HTTP    string        `json:"http,omitempty" yaml:"http"` // :8080/health answers with 200 to 399
-	Run     Command       `json:"run,omitempty" yaml:"run"`   // a command in the service's container that ends with 0
-	Timeout time.Duration `json:"timeout" yaml:"timeout"`     // default 1m
+	TCP     int           `json:"tcp,omitempty" yaml:"tcp,omitempty"`   // a port that takes connections
+	HTTP    string        `json:"http,omitempty" yaml:"http,omitempty"` // :8080/health answers with 200 to 399
+	Run     Command       `json:"run,omitempty" yaml:"run,omitempty"`   // a command in the service's container that ends with 0
+	Timeout time.Duration `json:"timeout" yaml:"timeout"`               // default 1m
 }
 
 // Command is what a container runs: a line for its shell, or the words of a
@@ -60,6 +60,14 @@ func (c *Command) UnmarshalDocument(n document.Node) error {
 		return n.Decode(&c.Words)
 	}
 	return n.Decode(&c.Shell)
+}
+
+// MarshalYAML writes it as UnmarshalDocument reads it.
+func (c Command) MarshalYAML() (any, error) {
+	if len(c.Words) > 0 {
+		return c.Words, nil
+	}
+	return c.Shell, nil
 }
 
 // IsZero tells whether there is none.
