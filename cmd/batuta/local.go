@@ -276,8 +276,10 @@ func (l *local) resolved(in deployer.Input) (deployer.Spec, error) {
 
 // secret is what ${secret:db_password} means without a server: the variable
 // BATUTA_SECRET_DB_PASSWORD.
-func (l *local) secret(name string) (string, bool) {
-	value := l.p.getenv("BATUTA_SECRET_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name)))
+func (l *local) secret(name string) (string, bool) { return l.p.secret(name) }
+
+func (p *program) secret(name string) (string, bool) {
+	value := p.getenv("BATUTA_SECRET_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name)))
 	return value, value != ""
 }
 

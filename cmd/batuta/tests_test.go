@@ -63,8 +63,8 @@ on: {push`)
 	if failed.Status != batuta.RunFailed || failed.Release != 0 || !strings.Contains(failed.Error, "cart: vouchers: 100 is not 90") {
 		t.Errorf("the run whose test fails is %s with release %d: %s", failed.Status, failed.Release, failed.Error)
 	}
-	for _, kind := range []string{"container", "network"} {
-		args := []string{kind, "ls", "--quiet", "--filter", "label=batuta.run", "--filter", "label=batuta.server=" + hostname(t) + ":" + filepath.Join(s.dir, "data")}
+	for kind, list := range map[string][]string{"container": {"container", "ls", "--all"}, "network": {"network", "ls"}} {
+		args := append(list, "--quiet", "--filter", "label=batuta.run", "--filter", "label=batuta.server="+hostname(t)+":"+filepath.Join(s.dir, "data"))
 		if left := onShip(t.Context(), t, s.ships[0], args...); left != "" {
 			t.Errorf("a test left a %s: %s", kind, left)
 		}
