@@ -1,12 +1,14 @@
 // Command bench measures Batuta against the least that could do the same work,
 // side by side in one run, and prints the ratios:
 //
-//	bench [-only push,webhook,idle,fleet,scale] [-rounds N] [-deliveries N] [-log]
+//	bench [-only push,webhook,queue,idle,fleet,scale] [-rounds N] [-deliveries N] [-log]
 //
 //	push     a push that was accepted becomes a QA that answers, against git
 //	         clone, buildctl, docker pull, docker run and a poll
 //	webhook  a signed delivery is durably kept, against a handler that checks
 //	         the signature and commits one row
+//	queue    how soon what was pushed is begun: alone, behind a thousand others,
+//	         and what becomes of ten thousand pushes at once
 //	idle     the memory of a server that has nothing to do, and its size
 //	fleet    containers started, looked at, replaced and stopped, against the
 //	         docker command line, and three ships against one
@@ -49,7 +51,7 @@ type measurement struct {
 	take func(context.Context, *bench) ([]row, error)
 }
 
-var measurements = []measurement{{"push", measurePush}, {"webhook", measureWebhook}, {"idle", measureIdle}, {"fleet", measureFleet}, {"scale", measureScale}}
+var measurements = []measurement{{"push", measurePush}, {"webhook", measureWebhook}, {"queue", measureQueue}, {"idle", measureIdle}, {"fleet", measureFleet}, {"scale", measureScale}}
 
 // options is what the command line says.
 type options struct {
@@ -63,7 +65,7 @@ func parse(args []string) (options, error) {
 	var o options
 	var only string
 	set := flag.NewFlagSet("bench", flag.ContinueOnError)
-	set.StringVar(&only, "only", "push,webhook,idle,fleet,scale", "what to measure")
+	set.StringVar(&only, "only", "push,webhook,queue,idle,fleet,scale", "what to measure")
 	set.IntVar(&o.rounds, "rounds", 9, "how often each side takes its turn")
 	set.IntVar(&o.deliveries, "deliveries", 2000, "how many deliveries a turn of webhook has")
 	set.BoolVar(&o.log, "log", false, "show the log of each run of push, to see where its time goes")

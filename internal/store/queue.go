@@ -32,15 +32,26 @@ func (db *DB) Claim(ctx context.Context) (batuta.Run, pipeline.Lease, error) {
 	return c.run, c.lease, err
 }
 
+// nextRun finds the run to claim. The apps that wait are found by skipping
+// through an index, and of each app only the first run that may start is
+// looked at: what it takes does not grow with the number of runs that wait.
+const nextRun = `WITH RECURSIVE waiting (app) AS (
+		SELECT min(app) FROM runs WHERE status = 'queued'
+		UNION ALL
+		SELECT (SELECT min(app) FROM runs WHERE status = 'queued' AND app > waiting.app) FROM waiting WHERE app IS NOT NULL
+	), may (id, served, turn) AS (
+		SELECT id, 0, 1 FROM runs WHERE status = 'running' AND holder <> ?
+		UNION ALL
+		SELECT (SELECT id FROM runs AS first WHERE status = 'queued' AND app = waiting.app AND NOT EXISTS (
+				SELECT 1 FROM runs WHERE status = 'running' AND app = first.app AND lane = first.lane) ORDER BY id LIMIT 1),
+			(SELECT max(started) FROM runs WHERE app = waiting.app), 2
+		FROM waiting WHERE app IS NOT NULL
+	)
+	SELECT runs.id, epoch + 1 FROM may JOIN runs ON runs.id = may.id ORDER BY turn, served, may.id LIMIT 1`
+
 func (t *tx) claim(ctx context.Context, holder string) (pipeline.Lease, error) {
 	var l pipeline.Lease
-	err := t.QueryRowContext(ctx, `SELECT id, epoch + 1 FROM (
-			SELECT id, epoch, 0 AS served, 1 AS turn FROM runs WHERE status = 'running' AND holder <> ?
-			UNION ALL
-			SELECT id, epoch, (SELECT max(started) FROM runs WHERE app = first.app), 2 FROM (
-				SELECT min(id) AS id, epoch, app FROM runs AS waits WHERE status = 'queued' AND NOT EXISTS (
-					SELECT 1 FROM runs WHERE status = 'running' AND app = waits.app AND lane = waits.lane) GROUP BY app) AS first
-		) AS may ORDER BY turn, served, id LIMIT 1`, holder).Scan(&l.Run, &l.Epoch)
+	err := t.QueryRowContext(ctx, nextRun, holder).Scan(&l.Run, &l.Epoch)
 	if err != nil {
 		return l, missing(err, "no run is waiting")
 	}
