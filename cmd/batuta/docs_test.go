@@ -83,7 +83,11 @@ func readServer(t *testing.T, block string) error {
 	t.Helper()
 	dir := t.TempDir()
 	for _, m := range fromEnv.FindAllStringSubmatch(block, -1) {
-		t.Setenv(m[1], "a secret that is "+m[1])
+		secret := "a secret that is " + m[1]
+		if strings.HasSuffix(m[1], "_URL") {
+			secret = "slack://hook:AAAAAAAAA-BBBBBBBBB-123456789123456789123456@webhook"
+		}
+		t.Setenv(m[1], secret)
 	}
 	for _, m := range fromFile.FindAllStringSubmatch(block, -1) {
 		path := filepath.Join(dir, m[1])

@@ -80,7 +80,7 @@ func (b *bench) serve(ctx context.Context, settings string) (*service, error) {
 		return nil, err
 	}
 	file := filepath.Join(dir, "server.yml")
-	text := fmt.Sprintf("listen: %s\ndata: %s\npeople:\n  bench: {token: %s, may: admin}\n%s", address, filepath.Join(dir, "data"), b.token, settings)
+	text := fmt.Sprintf("listen: %s\ndata: %s\npeople:\n  bench: {token: %s, may: admin}\nwebhooks: {rate: 0}\n%s", address, filepath.Join(dir, "data"), b.token, settings)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
