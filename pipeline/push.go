@@ -41,7 +41,7 @@ func (j *journey) push(ctx context.Context) error {
 		return err
 	}
 	release, err := j.make(ctx, blueprint)
-	if err != nil {
+	if err != nil || j.run.Push.Pull != nil {
 		return err
 	}
 	j.run.Release, j.run.Environment = release.Number, cmp.Or(j.run.Environment, release.Order[0])
@@ -74,6 +74,9 @@ func (j *journey) makeWithin(ctx context.Context, b Blueprint) (batuta.Release, 
 	}
 	if err := j.tests(ctx, b.Recipe, images); err != nil {
 		return batuta.Release{}, err
+	}
+	if j.run.Push.Pull != nil { // it is not part of the app yet
+		return batuta.Release{}, nil
 	}
 	return step(ctx, j, "release", repeatable, j.release(b, images))
 }

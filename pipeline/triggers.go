@@ -9,6 +9,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 	"github.com/robfig/cron/v3"
 
+	"batuta"
 	"batuta/internal/document"
 )
 
@@ -93,6 +94,29 @@ func (t PushTrigger) WantsPaths(changed []string) (bool, string) {
 		return true, ""
 	}
 	return false, fmt.Sprintf("nothing changed that is among on.push.paths (%s)", strings.Join(t.Paths, ", "))
+}
+
+// WantsPull tells whether a pull request is built and tested, and if not, why.
+func (t Triggers) WantsPull(r batuta.PullRequest) (bool, string) {
+	switch p := t.PullRequest; {
+	case r.Fork:
+		return false, fmt.Sprintf("pull request %d comes from a fork", r.Number)
+	case p == nil:
+		return false, "there is no on.pull_request in " + RecipeFile
+	case len(p.Branches) == 0:
+		return wants("target", r.Target, "on.push.branches", t.Push.Branches)
+	default:
+		return wants("target", r.Target, "on.pull_request.branches", p.Branches)
+	}
+}
+
+// WantsPaths tells whether a pull request that changes these paths is built
+// and tested, and if not, why.
+func (t PullTrigger) WantsPaths(changed []string) (bool, string) {
+	if len(t.Paths) == 0 || slices.ContainsFunc(changed, func(p string) bool { return chosen(t.Paths, p) }) {
+		return true, ""
+	}
+	return false, fmt.Sprintf("nothing changed that is among on.pull_request.paths (%s)", strings.Join(t.Paths, ", "))
 }
 
 // chosen tells whether the patterns choose the name: the last that fits says.

@@ -53,6 +53,9 @@ func (j *journey) muted(ctx context.Context, tree gitsource.Tree) error {
 // else the recipe says about starting runs.
 func (j *journey) wanted(ctx context.Context, r Recipe) error {
 	push := j.run.Push
+	if push.Pull != nil {
+		return j.wantedPull(ctx, r.On)
+	}
 	if ok, why := r.Wants(push.Ref); !ok && !asked(push) {
 		return skipped{why}
 	} else if ok && strings.HasPrefix(push.Ref, "refs/heads/") {
@@ -66,6 +69,31 @@ func (j *journey) wanted(ctx context.Context, r Recipe) error {
 		return nil
 	}
 	found, err := step(ctx, j, "filter", repeatable, j.filter(r.On.Push))
+	if err == nil && found.Unwanted != "" {
+		err = skipped{found.Unwanted}
+	}
+	return err
+}
+
+// wantedPull ends the run of a pull request that the recipe does not want. What
+// its code says about starting runs speaks for nobody yet.
+func (j *journey) wantedPull(ctx context.Context, on Triggers) error {
+	push := j.run.Push
+	if ok, why := on.WantsPull(*push.Pull); !ok {
+		return skipped{why}
+	}
+	if len(on.PullRequest.Paths) == 0 || push.Before == "" || j.Remote == nil {
+		return nil
+	}
+	found, err := step(ctx, j, "filter", repeatable, func(ctx context.Context, log io.Writer) (filtered, error) {
+		changed, err := j.Remote.Changed(ctx, j.app.Repository, push.Ref, push.Before, push.Revision, filepath.Join(j.dir(j.run.ID), "changed"))
+		if errors.Is(err, batuta.NotFound) {
+			fmt.Fprintf(log, "%s is there no more: everything counts as changed\n", push.Before.Short())
+			return filtered{}, nil
+		}
+		_, why := on.PullRequest.WantsPaths(changed)
+		return filtered{Unwanted: why}, err
+	})
 	if err == nil && found.Unwanted != "" {
 		err = skipped{found.Unwanted}
 	}

@@ -52,9 +52,9 @@ func readAzure(_ string, payload []byte) (Event, error) {
 	name, id := clean(sent.Kind, 100), clean(sent.ID, 100)
 	switch {
 	case strings.HasPrefix(sent.Kind, "git.pullrequest."):
-		out := ignored("a pull request starts nothing; its branch does when it is merged")
+		out, err := readAzurePull(sent.Kind, payload)
 		out.Name, out.Delivery = name, id
-		return out, nil
+		return out, err
 	case sent.Kind != "git.push":
 		out := ignored("the event %q is no push", clean(sent.Kind, 50))
 		out.Name, out.Delivery = name, id

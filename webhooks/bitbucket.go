@@ -46,8 +46,10 @@ type side struct {
 }
 
 func readBitbucket(event string, payload []byte) (Event, error) {
-	if event != "repo:push" {
-		return noPush(event), nil
+	if strings.HasPrefix(event, "pullrequest:") {
+		return readBitbucketPull(event, payload)
+	} else if event != "repo:push" {
+		return ignored("the event %q is no push", clean(event, 50)), nil
 	}
 	var sent struct {
 		Actor struct {
@@ -91,12 +93,14 @@ func readBitbucket(event string, payload []byte) (Event, error) {
 }
 
 func readBitbucketServer(event string, payload []byte) (Event, error) {
-	switch event {
-	case "repo:refs_changed":
-	case "diagnostics:ping":
+	switch {
+	case event == "repo:refs_changed":
+	case event == "diagnostics:ping":
 		return ignored("ping: the webhook works"), nil
+	case strings.HasPrefix(event, "pr:"):
+		return readBitbucketServerPull(event, payload)
 	default:
-		return noPush(event), nil
+		return ignored("the event %q is no push", clean(event, 50)), nil
 	}
 	var sent struct {
 		Actor struct {
@@ -138,14 +142,6 @@ func readBitbucketServer(event string, payload []byte) (Event, error) {
 		}
 	}
 	return out, err
-}
-
-// noPush is an event that is none.
-func noPush(event string) Event {
-	if strings.HasPrefix(event, "pullrequest:") || strings.HasPrefix(event, "pr:") {
-		return ignored("a pull request starts nothing; its branch does when it is merged")
-	}
-	return ignored("the event %q is no push", clean(event, 50))
 }
 
 func refOf(kind, name string) string {

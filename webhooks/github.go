@@ -27,7 +27,7 @@ func readGitHub(event string, payload []byte) (Event, error) {
 	case "ping":
 		return ignored("ping: the webhook works"), nil
 	case "pull_request":
-		return ignored("a pull request starts nothing; its branch does when it is merged"), nil
+		return readGitHubPull(payload)
 	default:
 		return ignored("the event %q is no push", clean(event, 50)), nil
 	}

@@ -79,7 +79,7 @@ func readGitLab(event string, payload []byte) (Event, error) {
 	switch event {
 	case "Push Hook", "Tag Push Hook", "System Hook":
 	case "Merge Request Hook":
-		return ignored("a merge request starts nothing; its branch does when it is merged"), nil
+		return readGitLabMerge(payload)
 	default:
 		return ignored("the event %q is no push", clean(event, 50)), nil
 	}

@@ -36,7 +36,12 @@ func (p *program) watch(ctx context.Context, c *client.Client, run batuta.Run, d
 func (p *program) outcome(ctx context.Context, c *client.Client, run batuta.Run) error {
 	switch run.Status {
 	case batuta.RunSucceeded:
-		fmt.Fprintf(p.stdout, "%s in %s: release %d is live in %s\n", p.paint(green, fmt.Sprintf("run %d succeeded", run.ID)), p.took(run.Started, run.Ended), run.Release, run.Environment)
+		fmt.Fprintf(p.stdout, "%s in %s: ", p.paint(green, fmt.Sprintf("run %d succeeded", run.ID)), p.took(run.Started, run.Ended))
+		if run.Release == 0 { // a pull request's
+			fmt.Fprintln(p.stdout, "built and tested")
+			return nil
+		}
+		fmt.Fprintf(p.stdout, "release %d is live in %s\n", run.Release, run.Environment)
 		return p.addresses(ctx, c, run)
 	case batuta.RunSkipped:
 		fmt.Fprintf(p.stdout, "run %d had nothing to do: %s\n", run.ID, run.Error)

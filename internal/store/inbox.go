@@ -197,6 +197,9 @@ func (t *tx) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
 // lane is what a run has to itself while it runs: pushes their ref, the others
 // the environment that they deploy to.
 func lane(r batuta.Run) string {
+	if p := r.Push.Pull; p != nil && r.Kind == batuta.RunPush {
+		return fmt.Sprintf("pull request %d", p.Number)
+	}
 	if r.Kind == batuta.RunPush {
 		return "push " + strings.TrimPrefix(r.Push.Ref, "refs/heads/") // a person may name the branch alone
 	}
