@@ -98,6 +98,13 @@ type (
 		EndRun(ctx context.Context, l Lease, status batuta.RunStatus, why string) error
 	}
 
+	// Memory tells what a step returned.
+	Memory interface {
+		// Newest is the newest run of an app that brought a step of this name
+		// to its end, with that step alone, or NotFound.
+		Newest(ctx context.Context, app batuta.AppName, step string) (batuta.Run, error)
+	}
+
 	// Shelf keeps releases and deployments.
 	Shelf interface {
 		// AddRelease numbers and saves a release. A second call for the same
@@ -237,6 +244,7 @@ type (
 		Queue
 		Approvals
 		Journal
+		Memory
 		Shelf
 		Lineage
 		Harbour

@@ -60,6 +60,7 @@ func (p *program) root() *cobra.Command {
 		p.whyCommand(),
 		p.basesCommand(),
 		p.auditCommand(),
+		p.configCommand(),
 		p.validateCommand(),
 		p.convertCommand(),
 		p.serveCommand(),

@@ -52,7 +52,7 @@ func TestEveryRouteHasARule(t *testing.T) {
 		"version": "read", "apps": "read", "status": "read", "runs": "read", "run": "read", "log": "read", "releases": "read",
 		"deployments": "read", "plan": "read", "start": "push", "rerun": "deploy", "cancel": "deploy", "deploy": "deploy", "approve": "deploy", "audit": "admin",
 		"history": "read", "ships": "read", "ship": "read", "cordon": "admin", "uncordon": "admin", "drain": "admin",
-		"why": "read", "bases": "read", "provenance": "read", "artifacts": "read", "bundle": "read", "deliveries": "read", "delivery": "read", "redeliver": "push",
+		"config": "read", "why": "read", "bases": "read", "provenance": "read", "artifacts": "read", "bundle": "read", "deliveries": "read", "delivery": "read", "redeliver": "push",
 	}
 	for id, right := range least {
 		if want[id] != right {

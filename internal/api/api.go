@@ -92,6 +92,7 @@ type Config struct {
 	Chronicle Chronicle
 	Postbox   Postbox
 	Lineage   Lineage
+	Recipes   Recipes
 
 	Logs Logs
 	// Artifacts is what the tests of a run left: a directory for each test.
@@ -145,6 +146,7 @@ func assemble(c Config) (*server, *http.ServeMux) {
 	s.aboutShips()
 	s.aboutDeliveries()
 	s.aboutLineage()
+	s.aboutRecipes()
 	return s, mux
 }
 

@@ -33,6 +33,7 @@ func rules() map[string]config.Right {
 		"deployments": config.Read,
 		"plan":        config.Read,
 		"history":     config.Read,
+		"config":      config.Read,
 		"ships":       config.Read,
 		"ship":        config.Read,
 		"why":         config.Read,
