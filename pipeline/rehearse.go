@@ -34,11 +34,14 @@ type forgetful struct{ Store }
 // SaveStep keeps nothing.
 func (forgetful) SaveStep(context.Context, Lease, batuta.Step) error { return nil }
 
+// SaveBuild keeps nothing.
+func (forgetful) SaveBuild(context.Context, Lease, Build) error { return nil }
+
 // Secrets names the secrets that building and testing ask for, sorted.
 func (r Recipe) Secrets() []string {
 	var all []string
 	for _, image := range r.Images {
-		all = append(all, image.Secrets...)
+		all = append(append(all, image.Secrets...), image.SSH...)
 	}
 	inEnv := func(env map[string]string) {
 		for _, value := range env {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -75,9 +76,9 @@ func (r *rehearsal) open(ctx context.Context, engine string) (err error) {
 		return err
 	}
 	r.close = append(r.close, r.ship.Close, func() error {
-		clear, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		return r.ship.RemoveImages(clear, r.registry+"/")
+		return r.ship.RemoveImages(work, r.registry+"/")
 	})
 	r.builder, err = builder.New(builder.Config{Endpoint: "docker+" + engine, Binary: binary, Insecure: true})
 	if err == nil {
@@ -226,8 +227,8 @@ func copyFile(from, to string) error {
 // end closes what was opened, the last first.
 func (r *rehearsal) end() error {
 	var all []error
-	for i := len(r.close) - 1; i >= 0; i-- {
-		all = append(all, r.close[i]())
+	for _, part := range slices.Backward(r.close) {
+		all = append(all, part())
 	}
 	return errors.Join(all...)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -137,11 +138,11 @@ func (a *attempt) clear(ctx context.Context) error {
 
 // indented is lines to stand below another.
 func indented(lines []string) string {
-	text := ""
+	var text strings.Builder
 	for _, line := range lines {
-		text += "\n  " + line
+		text.WriteString("\n  " + line)
 	}
-	return text
+	return text.String()
 }
 
 // ended is the error of a service that ended while it was waited for.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"batuta"
@@ -154,9 +155,9 @@ func (r *reader) end(name string) {
 
 // suite is the innermost that has a name.
 func (r *reader) suite() string {
-	for i := len(r.suites) - 1; i >= 0; i-- {
-		if r.suites[i] != "" {
-			return r.suites[i]
+	for _, name := range slices.Backward(r.suites) {
+		if name != "" {
+			return name
 		}
 	}
 	return ""

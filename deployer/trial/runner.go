@@ -79,9 +79,9 @@ func (r *Runner) attempt(ctx context.Context, q Request, log io.Writer) (report 
 	labels := map[string]string{labelTest: q.Test.Name, labelRun: fmt.Sprint(q.Run), labelServer: r.owner, labelLife: r.life}
 	a := &attempt{engine: r.engine, request: q, labels: labels, log: log, services: map[string]string{}}
 	defer func() {
-		clear, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTimeout)
+		work, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTimeout)
 		defer cancel()
-		err = errors.Join(err, a.clear(clear))
+		err = errors.Join(err, a.clear(work))
 	}()
 	late := &batuta.Error{Kind: batuta.Unhealthy, Message: fmt.Sprintf("test %s: not over after %s", q.Test.Name, q.Test.Timeout), Hint: "raise its timeout, if it needs longer"}
 	limited, cancel := context.WithTimeoutCause(ctx, q.Test.Timeout, late)
