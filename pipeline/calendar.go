@@ -24,6 +24,7 @@ func (p *Pipeline) Schedule(ctx context.Context) {
 	var loops sync.WaitGroup
 	loops.Go(func() { p.followClock(ctx) })
 	loops.Go(func() { p.followRepositories(ctx) })
+	loops.Go(func() { p.followBases(ctx) })
 	loops.Wait()
 }
 

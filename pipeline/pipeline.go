@@ -78,6 +78,7 @@ type Config struct {
 	Backoff   time.Duration
 
 	Notifier   Notifier      // nil: nobody is told
+	BasesEvery time.Duration // from one look at what the images from outside mean now to the next; 0: none is taken
 	Every      time.Duration // from one look at all environments to the next; 0: none is taken
 	Pulse      time.Duration // from one question to a ship whether it is there to the next; default 5 s
 	KeepEvents int           // of each environment's history; default 10000

@@ -19,10 +19,13 @@ const (
 	byHand  = "manual" // a person asked for it
 	byClock = "cron"   // it was due
 	byPoll  = "poll"   // the repository was looked at
+	byBase  = "base"   // what it is built from has changed
 )
 
 // asked tells whether a run was asked for as it is, and so needs no trigger.
-func asked(p batuta.Push) bool { return p.Forge == byHand || p.Forge == byClock }
+func asked(p batuta.Push) bool {
+	return p.Forge == byHand || p.Forge == byClock || p.Forge == byBase
+}
 
 // skipMark in a commit's message says that its push starts nothing. The forms
 // are those that GitHub, GitLab and Gitea know.

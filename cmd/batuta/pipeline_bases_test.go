@@ -1,9 +1,14 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"batuta"
 	"batuta/builder"
@@ -58,28 +63,42 @@ func TestWhyTellsWhereEachContainerComesFrom(t *testing.T) {
 }
 
 // founded is a world of three apps: shop is built from an outside image, site
-// from shop's, and blog from site's.
+// from what shop built last, and blog from what site did.
 func founded(t *testing.T) *world {
 	w := newWorld(t)
 	w.crew = []batuta.AppName{"blog", "site"}
+	from := map[batuta.AppName]batuta.AppName{"site": testApp, "blog": "site"}
+	var mu sync.Mutex
+	last := map[batuta.AppName]batuta.Digest{}
 	w.bases = func(r builder.Request) []builder.Base {
-		switch r.App {
-		case "site":
-			return []builder.Base{{Reference: "registry.example.edu/shop/web:latest", Digest: "sha256:aa"}}
-		case "blog":
-			return []builder.Base{{Reference: "registry.example.edu/site/web"}, outside}
+		mu.Lock()
+		defer mu.Unlock()
+		last[r.App] = digestOf(r.Revision)
+		if of, ours := from[r.App]; ours {
+			return []builder.Base{{Reference: "registry.example.edu/" + string(of) + "/web:latest", Digest: last[of]}, outside}
 		}
 		return []builder.Base{outside}
 	}
 	return w
 }
 
+// digestOf is that of the image that the world builds of a revision.
+func digestOf(r batuta.Revision) batuta.Digest {
+	return batuta.Digest("sha256:" + strings.Repeat("0", 24) + string(r))
+}
+
+// pushes has each of the apps in turn pushed and released.
+func (s *works) pushes(t *testing.T, word string, apps ...batuta.AppName) {
+	t.Helper()
+	for _, app := range apps {
+		s.succeeds(t, s.deliver(t, batuta.Push{App: app, Forge: "gitea", Delivery: word, Ref: "refs/heads/main", Revision: revision(word)}))
+	}
+}
+
 func TestBasesAreAGraph(t *testing.T) {
 	t.Parallel()
 	s := founded(t).start(t)
-	for _, app := range []batuta.AppName{"blog", "site", testApp} {
-		s.succeeds(t, s.deliver(t, batuta.Push{App: app, Forge: "gitea", Delivery: "one", Ref: "refs/heads/main", Revision: revision("one")}))
-	}
+	s.pushes(t, "one", testApp, "site", "blog")
 	all, err := s.Bases(t.Context(), "")
 	if err != nil || len(all) != 3 {
 		t.Fatalf("%+v, %v", all, err)
@@ -96,9 +115,9 @@ func TestBasesAreAGraph(t *testing.T) {
 		got = append(got, line)
 	}
 	want := []string{
-		"blog: registry.example.edu/site/web=site hub.example.edu/node:20=",
+		"blog: registry.example.edu/site/web:latest=site hub.example.edu/node:20=",
 		"shop: hub.example.edu/node:20= <site",
-		"site: registry.example.edu/shop/web:latest=shop <blog",
+		"site: registry.example.edu/shop/web:latest=shop hub.example.edu/node:20= <blog",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -110,4 +129,82 @@ func TestBasesAreAGraph(t *testing.T) {
 	if none, err = s.Bases(t.Context(), "nobody"); err == nil {
 		t.Errorf("nobody has %v", none)
 	}
+}
+
+func TestANewBaseRebuildsItsDependantsInTheirOrder(t *testing.T) {
+	t.Parallel()
+	s := founded(t).start(t)
+	s.pushes(t, "one", testApp, "site", "blog")
+	changed := s.succeeds(t, s.push(t, "two"))
+	runs := s.count(t, 6)
+	blog, site := s.succeeds(t, runs[0].ID), s.succeeds(t, runs[1].ID)
+	if site.App != "site" || site.Push.Forge != "base" || site.Push.Sender != fmt.Sprintf("base of run %d", changed.ID) {
+		t.Errorf("%+v", site)
+	}
+	if blog.App != "blog" || blog.Push.Sender != fmt.Sprintf("base of run %d", site.ID) {
+		t.Errorf("%+v", blog)
+	}
+	all, err := s.Bases(t.Context(), "site")
+	if err != nil || all[0].Bases[0].Digest != digestOf(revision("two")) {
+		t.Errorf("%+v, %v", all, err)
+	}
+	s.succeeds(t, s.deliver(t, batuta.Push{App: testApp, Forge: "gitea", Delivery: "again", Ref: "refs/heads/main", Revision: revision("two")}))
+	s.count(t, 7) // the same image starts nothing
+}
+
+func TestARebuildThatFailsIsOnlyItsOwnFailure(t *testing.T) {
+	t.Parallel()
+	w := founded(t)
+	s := w.start(t)
+	s.pushes(t, "one", testApp, "site", "blog")
+	w.mu.Lock()
+	w.onBuild = func(_ context.Context, r builder.Request) error {
+		if r.App == "site" {
+			return errors.New("no such package")
+		}
+		return nil
+	}
+	w.mu.Unlock()
+	s.succeeds(t, s.push(t, "two"))
+	s.fails(t, s.count(t, 5)[0].ID, "no such package")
+	s.pushes(t, "three", "blog")
+	s.count(t, 6)
+}
+
+func TestAppsThatAreBuiltFromEachOtherAreNotRebuilt(t *testing.T) {
+	t.Parallel()
+	w := founded(t)
+	chain := w.bases
+	w.bases = func(r builder.Request) []builder.Base {
+		if r.App == testApp {
+			return append(chain(r), builder.Base{Reference: "registry.example.edu/blog/web:latest", Digest: "sha256:aa"})
+		}
+		return chain(r)
+	}
+	s := w.start(t)
+	s.pushes(t, "one", testApp, "site", "blog")
+	s.pushes(t, "two", testApp, "site", "blog")
+	s.count(t, 6)
+}
+
+func TestABaseFromOutsideIsAskedAbout(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ask = 5 * time.Millisecond
+	stale, digest := outside, builder.Base{Reference: "hub.example.edu/debian", Digest: "sha256:aa"}
+	stale.Digest = "sha256:bb"
+	w.bases = func(r builder.Request) []builder.Base {
+		if r.Revision == revision("one") {
+			return []builder.Base{stale, digest, {Reference: "unknown.example.edu/a:1", Digest: "sha256:cc"}}
+		}
+		return []builder.Base{outside, digest}
+	}
+	s := w.start(t)
+	s.succeeds(t, s.push(t, "one"))
+	run := s.succeeds(t, s.count(t, 2)[0].ID)
+	if run.Push.Forge != "base" || !strings.HasPrefix(run.Push.Delivery, string(outside.Digest)) || run.Push.Ref != "" {
+		t.Errorf("%+v", run.Push)
+	}
+	s.succeeds(t, s.push(t, "three"))
+	s.count(t, 3)
 }

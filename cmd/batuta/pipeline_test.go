@@ -48,6 +48,7 @@ type world struct {
 	ships  map[batuta.ShipName]*shiptest.Fake
 	atOnce int
 	every  time.Duration // between two looks at all environments
+	ask    time.Duration // between two questions what the bases are now
 	keep   int           // releases whose images stay on the ships
 
 	mu      sync.Mutex
@@ -275,7 +276,7 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 		Store: kept, Source: w, Remote: w, Tester: w, Builder: w, Pinner: w, Fleet: deployer.New(ships, deployer.Options{Settle: time.Millisecond, SettleBlindly: time.Millisecond}),
 		Logs: logs, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Dir: filepath.Join(w.dir, "runs"), Key: []byte("key"),
 		AtOnce: w.atOnce, Retries: 2, Backoff: time.Millisecond,
-		Ships: harbour, Notifier: tells, Every: w.every, Pulse: 10 * time.Millisecond,
+		Ships: harbour, Notifier: tells, Every: w.every, BasesEvery: w.ask, Pulse: 10 * time.Millisecond,
 	})
 	return &works{p, db, logs, w}
 }

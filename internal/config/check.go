@@ -24,6 +24,7 @@ const (
 	mostEvery  = time.Hour
 	leastPoll  = 10 * time.Second
 	leastKeep  = time.Hour
+	leastBases = time.Minute
 )
 
 // check finds what the form of the file cannot show.
@@ -68,6 +69,9 @@ func (k check) server() {
 		k.d.Problem(document.Path{"keep", "deliveries"}, fmt.Sprintf("%s is less than %s", keep, leastKeep), "write 720h for 30 days")
 	}
 	k.tests()
+	if every := k.c.Bases.Every; every != 0 && every < leastBases {
+		k.d.Problem(document.Path{"bases", "every"}, fmt.Sprintf("%s is less than %s", every, leastBases), "write 6h, or 0 for never")
+	}
 	if every := k.c.Reconcile.Every; every != 0 && (every < leastEvery || every > mostEvery) {
 		k.d.Problem(document.Path{"reconcile", "every"}, fmt.Sprintf("%s is not between %s and %s", every, leastEvery, mostEvery), "write 1m, or 0 for never")
 	}

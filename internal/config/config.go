@@ -40,10 +40,16 @@ type Config struct {
 	Dashboard Dashboard                `yaml:"dashboard"`
 	Reconcile Reconcile                `yaml:"reconcile"`
 	History   History                  `yaml:"history"`
+	Bases     Bases                    `yaml:"bases"`
 	Keep      Keep                     `yaml:"keep"`
 	Webhooks  Webhooks                 `yaml:"webhooks"`
 	Notify    []Listener               `yaml:"notify"`
 	Test      Test                     `yaml:"test"`
+}
+
+// Bases is how often it is asked what the tags of base images mean now.
+type Bases struct {
+	Every time.Duration `yaml:"every"` // 1m or more, default 6h; 0: never
 }
 
 // Test is where the apps' tests run.
@@ -193,6 +199,7 @@ func Parse(file string, data []byte) (*Config, error) {
 		Runs:   Runs{AtOnce: 2, Retries: 3},
 
 		Reconcile: Reconcile{Every: time.Minute},
+		Bases:     Bases{Every: 6 * time.Hour},
 		History:   History{Events: 10_000},
 		Keep:      Keep{Releases: 5, Deliveries: 720 * time.Hour, Artifacts: 720 * time.Hour},
 		Test:      Test{AtOnce: 4},
