@@ -101,7 +101,7 @@ type inbox struct{ *pipeline.Pipeline }
 
 // Deliver returns once the delivery is on disk.
 func (i inbox) Deliver(ctx context.Context, d batuta.Delivery) (webhooks.Receipt, error) {
-	r, err := i.Pipeline.Take(ctx, d)
+	r, err := i.Take(ctx, d)
 	return webhooks.Receipt{Run: r.Run, Duplicate: r.Duplicate}, err
 }
 

@@ -1,20 +1,44 @@
 package store_test
 
 import (
+	"context"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"batuta"
 )
 
 // BenchmarkAccept accepts different pushes from 16 goroutines, each synced to
 // disk before it is acknowledged.
 func BenchmarkAccept(b *testing.B) {
-	const clients = 16
 	db := open(b, b.TempDir())
 	defer db.Close()
+	accepting(b, func(ctx context.Context, n int) error {
+		_, err := db.Accept(ctx, push(n))
+		return err
+	})
+}
+
+// BenchmarkTake does the same with deliveries, which are kept with a payload
+// of 4 KiB.
+func BenchmarkTake(b *testing.B) {
+	db := open(b, b.TempDir())
+	defer db.Close()
+	payload := strings.Repeat("x", 4<<10)
+	accepting(b, func(ctx context.Context, n int) error {
+		p := push(n)
+		_, err := db.Take(ctx, batuta.Delivery{App: p.App, Forge: p.Forge, Delivery: p.Delivery, Event: "push", Ref: p.Ref, After: p.Revision, Payload: payload})
+		return err
+	})
+}
+
+func accepting(b *testing.B, accept func(ctx context.Context, n int) error) {
+	const clients = 16
 	var n atomic.Int64
 	var mu sync.Mutex
 	var took []time.Duration
@@ -23,7 +47,7 @@ func BenchmarkAccept(b *testing.B) {
 		var mine []time.Duration
 		for pb.Next() {
 			begun := time.Now()
-			if _, err := db.Accept(b.Context(), push(int(n.Add(1)))); err != nil {
+			if err := accept(b.Context(), int(n.Add(1))); err != nil {
 				b.Error(err)
 				return
 			}

@@ -5,9 +5,10 @@ ALTER TABLE runs ADD COLUMN pull TEXT NOT NULL DEFAULT 'null';
 
 -- What came from the forges with a right signature, and what was decided about
 -- it. Run is 0 where none follows. The payload has no secrets. Rows are deleted
--- when they are old.
+-- when they are old; when none is left, the numbers begin anew, which spares
+-- each delivery a write.
 CREATE TABLE delivery_log (
-    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    id        INTEGER PRIMARY KEY,
     app       TEXT    NOT NULL,
     forge     TEXT    NOT NULL,
     delivery  TEXT    NOT NULL,
