@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,7 +42,8 @@ func TestAWorkingCopyIsRehearsed(t *testing.T) {
 	t.Parallel()
 	engine := lab.Docker(t, lab.Busybox)
 	env := map[string]string{"DOCKER_HOST": engine, "BATUTA_SECRET_WORD": "spoken-word", "HOME": t.TempDir()}
-	dir := localCopy(t, "passes")
+	own := strings.ToLower(rand.Text()[:8]) // not what another that was killed left
+	dir := localCopy(t, own)
 	code, out, errs := call(t, env, "run", "--local", dir)
 	if code != 0 || !strings.Contains(out, "it is [secret]") || strings.Contains(out, "spoken-word") {
 		t.Errorf("it ended with %d:\n%s%s", code, out, errs)
@@ -51,8 +53,8 @@ func TestAWorkingCopyIsRehearsed(t *testing.T) {
 		t.Errorf("a test that fails ended with %d:\n%s%s", code, out, errs)
 	}
 
-	slow := localCopy(t, "slow")
-	text := strings.Replace(strings.Replace(localRecipe, "%", "slow", 1), `test "$WORD"`, `echo begun; sleep 60; test "$WORD"`, 1)
+	slow := localCopy(t, own+"-slow")
+	text := strings.Replace(strings.Replace(localRecipe, "%", own+"-slow", 1), `test "$WORD"`, `echo begun; sleep 60; test "$WORD"`, 1)
 	if err := os.WriteFile(filepath.Join(slow, "batuta.yml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +71,7 @@ func TestAWorkingCopyIsRehearsed(t *testing.T) {
 		{"images", "--format", "{{.Repository}}"},
 	} {
 		left, err := exec.CommandContext(t.Context(), "docker", append([]string{"--host", engine}, args...)...).CombinedOutput()
-		if err != nil || args[0] != "images" && len(bytes.TrimSpace(left)) > 0 || strings.Contains(string(left), "/local-") {
+		if err != nil || args[0] != "images" && len(bytes.TrimSpace(left)) > 0 || strings.Contains(string(left), "/local-"+own) {
 			t.Errorf("docker %s: %s%v", args[0], left, err)
 		}
 	}

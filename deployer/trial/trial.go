@@ -33,7 +33,7 @@ type Service struct {
 	Image   string            `json:"image" yaml:"image"` // as Test.Image
 	Env     map[string]string `json:"env,omitempty" yaml:"env,omitempty"`
 	Command Command           `json:"command,omitzero" yaml:"command,omitempty"` // empty: the image's own
-	Ready   *Ready            `json:"ready,omitempty" yaml:"ready,omitempty"`     // nil: it is ready when it runs
+	Ready   *Ready            `json:"ready,omitempty" yaml:"ready,omitempty"`    // nil: it is ready when it runs
 }
 
 // Ready is what a service has to answer before the test begins: exactly one
@@ -41,7 +41,7 @@ type Service struct {
 type Ready struct {
 	TCP     int           `json:"tcp,omitempty" yaml:"tcp,omitempty"`   // a port that takes connections
 	HTTP    string        `json:"http,omitempty" yaml:"http,omitempty"` // :8080/health answers with 200 to 399
-	Run     Command       `json:"run,omitzero" yaml:"run,omitempty"`   // a command in the service's container that ends with 0
+	Run     Command       `json:"run,omitzero" yaml:"run,omitempty"`    // a command in the service's container that ends with 0
 	Timeout time.Duration `json:"timeout" yaml:"timeout"`               // default 1m
 }
 
