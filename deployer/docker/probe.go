@@ -55,7 +55,13 @@ func (s *Ship) probe(ctx context.Context, id string, c deployer.Check) error {
 			return err
 		}
 	}
-	return s.remote.probe(ctx, t, c)
+	err = s.remote.probe(ctx, t, c)
+	if s.origin.local() && errors.Is(err, batuta.Invalid) {
+		// A process that is gone looks like one of another machine until the
+		// Engine has noticed. If it is none, there is an end to the waiting.
+		return unhealthy("%v", err)
+	}
+	return err
 }
 
 // target is a running container as a check sees it.
