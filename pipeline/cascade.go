@@ -86,7 +86,7 @@ func (p *Pipeline) rebuild(ctx context.Context, f Foundation, base Footing, now 
 	return err
 }
 
-// followBases asks from time to time what the bases from outside mean now.
+// followBases asks from time to time what the tags of bases mean now.
 func (p *Pipeline) followBases(ctx context.Context) {
 	last := time.Now() // those who start a server often do not ask each time
 	for ctx.Err() == nil && p.BasesEvery > 0 {
@@ -100,8 +100,8 @@ func (p *Pipeline) followBases(ctx context.Context) {
 	}
 }
 
-// askBases starts a run of every app that is built from an image from outside
-// whose tag means another by now. One that cannot be asked about does not keep
+// askBases starts a run of every app that is built from an image whose tag
+// means another by now, also of an app's image that somebody tagged. One that cannot be asked about does not keep
 // the others back.
 func (p *Pipeline) askBases(ctx context.Context) error {
 	all, err := p.foundations(ctx)
@@ -110,7 +110,7 @@ func (p *Pipeline) askBases(ctx context.Context) error {
 	}
 	for _, f := range all {
 		for _, base := range f.Bases {
-			if base.App != "" || base.Digest == "" || base.fixed() {
+			if base.Digest == "" || base.fixed() || base.App != "" && reaches(all, base.App, f.App) {
 				continue
 			}
 			now, err := p.Pinner.Pin(ctx, f.App, base.Reference)
