@@ -29,8 +29,8 @@ func EnvironmentFile(env batuta.EnvironmentName) string {
 // from the top of a tree. All that is wrong with them comes back at once, also
 // what shows only against what the server grants: so that nothing is built
 // that could not be deployed. Extra is an environment beside those; empty if
-// there is none.
-func (a App) blueprint(tree fs.FS, extra batuta.EnvironmentName) (Blueprint, error) {
+// there is none; shared is what batuta.yml includes, nil for nothing.
+func (a App) blueprint(tree fs.FS, extra batuta.EnvironmentName, shared *template) (Blueprint, error) {
 	b := Blueprint{Documents: map[batuta.EnvironmentName]string{}}
 	data, err := readDocument(tree, RecipeFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -38,7 +38,7 @@ func (a App) blueprint(tree fs.FS, extra batuta.EnvironmentName) (Blueprint, err
 	} else if err != nil {
 		return b, err
 	}
-	b.Recipe, err = parseRecipe(RecipeFile, data, a.Name)
+	b.Recipe, err = parseRecipe(RecipeFile, data, a.Name, shared)
 	problems := asProblems(err)
 	envs := b.Recipe.Promote
 	if extra != "" && !slices.Contains(envs, extra) {

@@ -108,7 +108,11 @@ func (j *journey) read(ctx context.Context, log io.Writer) (Blueprint, error) {
 		return Blueprint{}, err
 	}
 	defer root.Close()
-	b, err := j.app.blueprint(root.FS(), j.run.Environment)
+	shared, err := j.template(ctx, root.FS(), log)
+	if err != nil {
+		return Blueprint{}, err
+	}
+	b, err := j.app.blueprint(root.FS(), j.run.Environment, shared)
 	for _, w := range b.Warnings {
 		fmt.Fprintln(log, "warning:", w)
 	}

@@ -28,6 +28,7 @@ type Recipe struct {
 	Concurrency Concurrency                             `json:"concurrency"`
 	Timeout     time.Duration                           `json:"timeout"`           // of the run, waiting for its environment not counted
 	Retries     *int                                    `json:"retries,omitempty"` // of a step after something outside did not answer; nil: the server's
+	Include     *Include                                `json:"include,omitempty"` // where what the file does not say came from
 }
 
 // Concurrency is what becomes of older runs of the same app and ref when a
@@ -51,6 +52,7 @@ const (
 
 // recipeFile is batuta.yml as people write it.
 type recipeFile struct {
+	Include     *Include               `yaml:"include,omitempty"`
 	App         string                 `yaml:"app"`
 	Images      map[string]imageRecipe `yaml:"images,omitempty"`
 	Test        []trial.Test           `yaml:"test,omitempty"`
@@ -63,14 +65,25 @@ type recipeFile struct {
 
 // ParseRecipe reads a batuta.yml. All that is wrong with it comes back as
 // batuta.Problems.
-func ParseRecipe(file string, data []byte) (Recipe, error) { return parseRecipe(file, data, "") }
+//
+// What it includes is not at hand here: it is left out, and so is what can
+// only be judged with it.
+func ParseRecipe(file string, data []byte) (Recipe, error) { return parseRecipe(file, data, "", nil) }
 
-// parseRecipe reads the recipe of an app; of any, if app is empty.
-func parseRecipe(file string, data []byte, app batuta.AppName) (Recipe, error) {
+// parseRecipe reads the recipe of an app; of any, if app is empty. The
+// template is what it includes; nil if it includes nothing, or that is not at
+// hand.
+func parseRecipe(file string, data []byte, app batuta.AppName, t *template) (Recipe, error) {
 	var written recipeFile
 	doc := document.Read(file, data, &written)
 	top := document.Path{}
-	r := Recipe{App: batuta.AppName(written.App), Images: map[batuta.ImageName]builder.Recipe{}, Retries: written.Retries}
+	if t != nil {
+		if err := written.include(doc, *t); err != nil {
+			return Recipe{App: batuta.AppName(written.App)}, append(doc.Problems(), asProblems(err)...).Err()
+		}
+	}
+	r := Recipe{App: batuta.AppName(written.App), Images: map[batuta.ImageName]builder.Recipe{}, Retries: written.Retries, Include: written.Include}
+	open := written.Include != nil && t == nil // what it includes is missing
 	if err := batuta.CheckLabel(written.App); err != nil {
 		problem(doc, top.At("app"), err)
 	} else if app != "" && r.App != app {
@@ -80,9 +93,14 @@ func parseRecipe(file string, data []byte, app batuta.AppName) (Recipe, error) {
 		r.Images[batuta.ImageName(name)] = readImage(doc, top.At("images", name), name, written.Images)
 	}
 	checkImageOrder(doc, top.At("images"), r.Images)
-	r.Tests = readTests(doc, top.At("test"), written.Test, r.Images)
+	if !open {
+		r.Tests = readTests(doc, top.At("test"), written.Test, r.Images)
+	}
 	r.On = readTriggers(doc, top.At("on"), written.On)
-	r.Promote, r.Stages = readOrder(doc, top.At("promote"), written.Order)
+	if !open || len(written.Order) > 0 {
+		r.Promote, r.Stages = readOrder(doc, top.At("promote"), written.Order)
+	}
+	written.Include.check(doc, top.At("include"))
 	r.readBounds(doc, written)
 	return r, doc.Err()
 }

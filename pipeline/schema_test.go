@@ -18,7 +18,7 @@ func TestSchema(t *testing.T) {
 	t.Parallel()
 	published := schema.Published(t, "..", schema.File{
 		Name: "batuta", Title: "batuta.yml", Description: "What becomes of a push: docs/pipelines.md",
-		Type: recipeFile{}, Required: []string{"app", "promote"}, Own: recipeForms(),
+		Type: recipeFile{}, Required: []string{"app"}, Own: recipeForms(),
 	})
 	examples, err := filepath.Glob("../examples/*/batuta.yml")
 	if err != nil || len(examples) == 0 {
@@ -41,7 +41,7 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"promote: [qa]\n", "app: portal\n", "app: portal\npromote: qa\n", "app: portal\npromote: [qa]\nimages: {web: {contxt: .}}\n",
+		"promote: [qa]\n", "app: portal\npromote: qa\n", "app: portal\npromote: [qa]\nimages: {web: {contxt: .}}\n",
 		"app: portal\npromote: [qa]\non: {push: [main]}\n", "app: portal\npromote: [{environment: qa}]\n", "app: portal\npromote: [qa]\nconcurrency: none\n",
 		"app: portal\npromote: [qa]\ntest: [{name: a, image: b, run: {c: d}}]\n", "[]\n",
 	} {

@@ -70,6 +70,8 @@ type world struct {
 	sick    bool                                 // what is started exits
 	bases   func(builder.Request) []builder.Base // what is built from; nil: nothing
 	crew    []batuta.AppName                     // apps beside testApp, with the same grants
+
+	includes []batuta.AppName // whose pipelines all apps may include
 }
 
 const (
@@ -285,6 +287,7 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 func (w *world) app(name batuta.AppName, ships map[string][]deployer.ShipInfo) pipeline.App {
 	return pipeline.App{
 		Name: name, Repository: gitsource.Repository{URL: string(name)}, Images: "registry.example.edu/" + string(name), Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret}, Keep: w.keep, Poll: w.poll,
+		Includes: w.includes,
 		Grants: map[batuta.EnvironmentName]pipeline.Grant{
 			"qa": {Ships: ships["qa"]}, "preview": {Ships: ships["qa"]}, "production": {Ships: ships["production"]},
 		},

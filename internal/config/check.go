@@ -133,6 +133,11 @@ func (k check) app(name batuta.AppName, a App) {
 	} else if a.Poll != 0 && a.Repository == "" {
 		k.d.Problem(at.At("poll"), "the embedded Git remote tells by itself what is pushed to it", "remove it")
 	}
+	for i, other := range a.Includes {
+		if _, known := k.c.Apps[other]; !known {
+			k.d.Problem(at.At("includes", strconv.Itoa(i)), fmt.Sprintf("no app %q", other), document.Suggest(string(other), words(slices.Sorted(maps.Keys(k.c.Apps)))))
+		}
+	}
 	if a.Keep != nil {
 		k.atLeast(at.At("keep", "releases"), a.Keep.Releases, 1)
 	}

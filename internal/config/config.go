@@ -142,10 +142,11 @@ type App struct {
 	WebhookSecrets []Secret                               `yaml:"webhook_secrets"` // any of them signs; more than one while changing it
 	Environments   map[batuta.EnvironmentName]Environment `yaml:"environments"`    // nil: any environment, on any ship
 	Allow          Allow                                  `yaml:"allow"`
-	Secrets        map[string]Secret                      `yaml:"secrets"` // what ${secret:NAME} means in its documents
-	Poll           time.Duration                          `yaml:"poll"`    // how often its repository is looked at until its recipe says; 0: never
-	Keep           *AppKeep                               `yaml:"keep"`    // nil: the server's
-	Status         *Status                                `yaml:"status"`  // nil: no forge is told of its runs
+	Secrets        map[string]Secret                      `yaml:"secrets"`  // what ${secret:NAME} means in its documents
+	Poll           time.Duration                          `yaml:"poll"`     // how often its repository is looked at until its recipe says; 0: never
+	Includes       []batuta.AppName                       `yaml:"includes"` // apps whose shared pipelines it may include
+	Keep           *AppKeep                               `yaml:"keep"`     // nil: the server's
+	Status         *Status                                `yaml:"status"`   // nil: no forge is told of its runs
 }
 
 // Credentials open a private repository, in one of three ways: a token, a

@@ -1,0 +1,156 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"batuta"
+	"batuta/builder"
+	"batuta/deployer/trial"
+	"batuta/internal/document"
+)
+
+// Include names a shared pipeline: a file of another app's repository, at one
+// revision. What the including file does not say, that file says.
+type Include struct {
+	App      string          `json:"app" yaml:"app"`           // of the same server, which server.yml lets the app include
+	Revision batuta.Revision `json:"revision" yaml:"revision"` // a full hash
+	File     string          `json:"file" yaml:"file"`         // from the top of that repository
+}
+
+// template is the text of a file that is included.
+type template struct {
+	name string // as problems name it: app and file
+	data []byte
+}
+
+// check finds what is wrong with an include, if there is one.
+func (i *Include) check(doc *document.Document, at document.Path) {
+	if i == nil {
+		return
+	}
+	if err := batuta.CheckLabel(i.App); err != nil {
+		problem(doc, at.At("app"), err)
+	}
+	if err := batuta.CheckRevision(string(i.Revision)); err != nil {
+		problem(doc, at.At("revision"), err)
+	}
+	if !fs.ValidPath(i.File) || i.File == "." {
+		doc.Problem(at.At("file"), fmt.Sprintf("%q is no file of a repository", i.File), "write its path from the top of the repository: node.yml")
+	}
+}
+
+// include fills in what the file does not say by what the template says:
+// images and tests by their names, all else by its key at the top. The error is
+// what is wrong with the template.
+func (w *recipeFile) include(doc *document.Document, t template) error {
+	var shared recipeFile
+	from := document.Read(t.name, t.data, &shared)
+	for _, key := range []string{"app", "include"} {
+		if from.Has(document.Path{key}) {
+			from.Problem(document.Path{key}, "a shared pipeline has no "+key, "remove it: the file that includes this one says it")
+		}
+	}
+	own := document.Path{}
+	for name, image := range shared.Images {
+		if _, there := w.Images[name]; there {
+			continue
+		}
+		if w.Images == nil {
+			w.Images = map[string]imageRecipe{}
+		}
+		w.Images[name] = image
+	}
+	for _, test := range shared.Test {
+		if !slices.ContainsFunc(w.Test, func(t trial.Test) bool { return t.Name == test.Name }) {
+			w.Test = append(w.Test, test)
+		}
+	}
+	if !doc.Has(own.At("on")) {
+		w.On = shared.On
+	}
+	if !doc.Has(own.At("promote")) {
+		w.Order = shared.Order
+	}
+	if !doc.Has(own.At("concurrency")) {
+		w.Concurrency = shared.Concurrency
+	}
+	if !doc.Has(own.At("timeout")) {
+		w.Timeout = shared.Timeout
+	}
+	if !doc.Has(own.At("retries")) {
+		w.Retries = shared.Retries
+	}
+	shared.judge(from, w.Images)
+	return from.Err()
+}
+
+// judge finds what is wrong with a template, beside the images that the whole
+// has.
+func (w recipeFile) judge(doc *document.Document, images map[string]imageRecipe) {
+	top, r := document.Path{}, Recipe{}
+	all := map[string]imageRecipe{}
+	known := map[batuta.ImageName]builder.Recipe{}
+	for name, image := range images {
+		all[name], known[batuta.ImageName(name)] = image, builder.Recipe{}
+	}
+	for name, image := range w.Images {
+		all[name] = image
+		readImage(doc, top.At("images", name), name, all)
+	}
+	readTests(doc, top.At("test"), slices.Clone(w.Test), known)
+	readTriggers(doc, top.At("on"), w.On)
+	if len(w.Order) > 0 {
+		readOrder(doc, top.At("promote"), w.Order)
+	}
+	r.readBounds(doc, w)
+}
+
+// template fetches what the recipe in a tree includes; nil if it includes
+// nothing, or if what it says about that cannot be read: then whoever reads the
+// recipe tells why.
+func (j *journey) template(ctx context.Context, tree fs.FS, log io.Writer) (*template, error) {
+	data, err := readDocument(tree, RecipeFile)
+	if err != nil {
+		return nil, nil
+	}
+	var written recipeFile
+	document.Read(RecipeFile, data, &written)
+	i := written.Include
+	if i == nil || batuta.CheckRevision(string(i.Revision)) != nil || !fs.ValidPath(i.File) {
+		return nil, nil
+	}
+	name := batuta.AppName(i.App)
+	from, known := j.Apps[name]
+	if !known || !slices.Contains(j.app.Includes, name) {
+		return nil, &batuta.Error{
+			Kind: batuta.Denied, Message: fmt.Sprintf("server.yml does not let %s include what %q has", j.app.Name, i.App),
+			Hint: fmt.Sprintf("name it under apps.%s.includes", j.app.Name),
+		}
+	}
+	dir := filepath.Join(j.dir(j.run.ID), "include")
+	fetched, err := j.Source.Fetch(ctx, from.Repository, "", i.Revision, dir)
+	if err != nil {
+		return nil, fmt.Errorf("include %s of %s: %w", i.File, i.App, err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	text, err := readDocument(root.FS(), i.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("revision %s of %s has no file %s", i.Revision.Short(), i.App, i.File), Hint: "look at include in " + RecipeFile}
+	} else if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(log, "includes %s of %s at %s\n", i.File, i.App, fetched.Revision)
+	return &template{name: i.App + ":" + i.File, data: text}, nil
+}
