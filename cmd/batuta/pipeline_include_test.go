@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -64,4 +67,17 @@ func TestWhatMayNotBeIncluded(t *testing.T) {
 	}
 	w.edit("batuta.yml", "file: node.yml", "file: ruby.yml")
 	s.fails(t, s.push(t, "two"), "has no file ruby.yml")
+}
+
+func TestValidateTellsWhatItCannotSee(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "batuta.yml")
+	if err := os.WriteFile(file, []byte("app: shop\ninclude: {app: pipelines, revision: "+string(revision("v1"))+", file: node.yml}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	p := &program{stdout: &out, stderr: &errs, getenv: func(string) string { return "" }}
+	if code := p.run(t.Context(), []string{"validate", file}); code != 0 || !strings.Contains(errs.String(), "include: what is included is not at hand: the server checks the whole") {
+		t.Errorf("exit code %d: %s%s", code, &out, &errs)
+	}
 }

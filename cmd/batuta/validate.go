@@ -160,9 +160,15 @@ func checkEnvironment(path string, data []byte) error {
 	return pipeline.ReadDocument(path, data).Validate(imagesBeside(path))
 }
 
-// warningsOf is what a valid environment document warns of.
+// warningsOf is what a valid file warns of.
 func warningsOf(path string, data []byte) batuta.Problems {
-	if base := filepath.Base(path); base == pipeline.RecipeFile || base == serverFile {
+	switch filepath.Base(path) {
+	case pipeline.RecipeFile:
+		if r, err := pipeline.ParseRecipe(path, data); err == nil && r.Include != nil {
+			return batuta.Problems{{File: path, Line: 1, Column: 1, Path: "include", Message: "what is included is not at hand: the server checks the whole"}}
+		}
+		return nil
+	case serverFile:
 		return nil
 	}
 	return pipeline.Warnings(pipeline.ReadDocument(path, data))
