@@ -26,7 +26,6 @@ on:
   pull_request: {}
   cron: ["0 4 * * *", {schedule: "@daily", zone: Europe/Berlin, ref: main, missed: skip}]
   poll: 2m
-  registry: ["docker.io/library/node:22"]
 promote: [qa, {to: production, soak: 1h, approvers: [ada, eva], approvals: 2, windows: ["Mon-Thu 08:00-16:00 Europe/Berlin"], freeze: ["2026-12-20..2027-01-06"]}]
 concurrency: cancel
 timeout: 30m

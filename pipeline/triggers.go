@@ -18,8 +18,7 @@ type Triggers struct {
 	Push        PushTrigger   `json:"push"`
 	PullRequest *PullTrigger  `json:"pull_request,omitempty"` // nil: none starts a run
 	Cron        []CronTrigger `json:"cron,omitempty"`
-	Poll        time.Duration `json:"poll,omitempty"`     // from one look at the repository to the next, where no webhook can reach; 0: none is taken
-	Registry    []string      `json:"registry,omitempty"` // references of images: one that was pushed elsewhere starts a run
+	Poll        time.Duration `json:"poll,omitempty"` // from one look at the repository to the next, where no webhook can reach; 0: none is taken
 }
 
 // PushTrigger says which pushes start a run, in patterns of doublestar; one
@@ -138,7 +137,6 @@ type triggersFile struct {
 	PullRequest *PullTrigger  `yaml:"pull_request,omitempty"`
 	Cron        cronFile      `yaml:"cron,omitempty"`
 	Poll        time.Duration `yaml:"poll,omitempty"`
-	Registry    []string      `yaml:"registry,omitempty"`
 }
 
 // cronFile is a schedule, a mapping with one, or a list of either.
@@ -181,7 +179,7 @@ const leastPoll = 10 * time.Second
 
 // readTriggers fills in the defaults and checks what starts a run.
 func readTriggers(doc *document.Document, at document.Path, w triggersFile) Triggers {
-	t := Triggers{Push: w.Push, PullRequest: w.PullRequest, Cron: w.Cron, Poll: w.Poll, Registry: w.Registry}
+	t := Triggers{Push: w.Push, PullRequest: w.PullRequest, Cron: w.Cron, Poll: w.Poll}
 	if len(t.Push.Branches) == 0 {
 		t.Push.Branches = defaultBranches()
 	}
