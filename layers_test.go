@@ -21,6 +21,7 @@ var layers = map[string]int{
 	"webhooks":           1,
 	"builder":            1,
 	"deployer":           1,
+	"internal/archive":   1,
 	"internal/config":    1,
 	"internal/gitremote": 1,
 	"internal/gitsource": 1,

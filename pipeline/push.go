@@ -37,6 +37,7 @@ func (j *journey) push(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	blueprint.Recipe.complete()
 	if err := j.wanted(ctx, blueprint.Recipe); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -109,15 +110,11 @@ func parseRecipe(file string, data []byte, app batuta.AppName, t *template) (Rec
 // take.
 func (r *Recipe) readBounds(doc *document.Document, written recipeFile) {
 	r.Concurrency, r.Timeout = written.Concurrency, written.Timeout
+	r.complete()
 	switch r.Concurrency {
-	case "":
-		r.Concurrency = SupersedeOlder
 	case SupersedeOlder, QueueAll, CancelOlder:
 	default:
 		doc.Problem(document.Path{"concurrency"}, fmt.Sprintf("%q is no way to treat older runs", r.Concurrency), "write supersede, queue or cancel")
-	}
-	if r.Timeout == 0 {
-		r.Timeout = defaultTimeout
 	}
 	if r.Timeout < leastTimeout || r.Timeout > mostTimeout {
 		doc.Problem(document.Path{"timeout"}, fmt.Sprintf("%s is not between %s and %s", r.Timeout, leastTimeout, mostTimeout), "write 30m, 2h")
@@ -125,6 +122,13 @@ func (r *Recipe) readBounds(doc *document.Document, written recipeFile) {
 	if n := r.Retries; n != nil && (*n < 0 || *n > mostRetries) {
 		doc.Problem(document.Path{"retries"}, fmt.Sprintf("%d is not between 0 and %d", *n, mostRetries), "")
 	}
+}
+
+// complete fills in what is not said. A run that an older binary began has a
+// recipe that was saved before there were these keys.
+func (r *Recipe) complete() {
+	r.Concurrency = cmp.Or(r.Concurrency, SupersedeOlder)
+	r.Timeout = cmp.Or(r.Timeout, defaultTimeout)
 }
 
 // problem places an error that a check of the vocabulary found.

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -162,4 +165,60 @@ func TestOneBranchByTwoNames(t *testing.T) {
 	close(goOn)
 	s.succeeds(t, first)
 	s.succeeds(t, second)
+}
+
+// aged is a store that keeps the recipe of a run as the first binary did: of
+// an app, its images, the branches and the order.
+type aged struct{ pipeline.Store }
+
+// SaveStep forgets what came later.
+func (a aged) SaveStep(ctx context.Context, l pipeline.Lease, s batuta.Step) error {
+	if s.Name == "read" && s.Status == batuta.StepSucceeded {
+		var now struct {
+			Recipe    map[string]any    `json:"recipe"`
+			Documents map[string]string `json:"documents"`
+		}
+		if err := json.Unmarshal(s.Output, &now); err != nil {
+			return err
+		}
+		maps.DeleteFunc(now.Recipe, func(key string, _ any) bool {
+			return !slices.Contains([]string{"app", "images", "on", "promote"}, key)
+		})
+		var err error
+		if s.Output, err = json.Marshal(now); err != nil {
+			return err
+		}
+	}
+	return a.Store.SaveStep(ctx, l, s)
+}
+
+// TestARunOfAnOlderBinaryIsResumed replaces the binary in the middle of a
+// build: the new one goes by what the old one saved.
+func TestARunOfAnOlderBinaryIsResumed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dead := &atomic.Bool{}
+	old := w.open(t, func(kept pipeline.Store) pipeline.Store {
+		return faltering{Store: aged{kept}, dead: dead, fatal: func(s batuta.Step) bool {
+			return s.Name == "build web" && s.Status == batuta.StepSucceeded
+		}}
+	})
+	stop := old.work(t)
+	id := old.push(t, "one")
+	lab.Wait(t, 20*time.Second, func() error {
+		if !dead.Load() {
+			return errors.New("the old binary still lives")
+		}
+		return nil
+	})
+	stop()
+	s := w.start(t)
+	run := s.succeeds(t, id)
+	want(t, w.running("qa"), "web-1@a=one")
+	for _, step := range run.Steps {
+		if step.Name == "read" && (step.Attempt != 1 || strings.Contains(string(step.Output), "timeout")) {
+			t.Errorf("the recipe was read anew: attempt %d: %s", step.Attempt, step.Output)
+		}
+	}
+	s.succeeds(t, s.push(t, "two"))
 }

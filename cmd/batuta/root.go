@@ -64,6 +64,8 @@ func (p *program) root() *cobra.Command {
 		p.validateCommand(),
 		p.convertCommand(),
 		p.serveCommand(),
+		p.backupCommand(),
+		p.restoreCommand(),
 		p.demoCommand(),
 		p.versionCommand(),
 		p.filesCommand(),

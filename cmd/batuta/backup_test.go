@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/validate"
+
+	"batuta"
+	"batuta/internal/lab"
+	"batuta/internal/store"
+)
+
+// command runs the command line in this process, and gives its exit code and
+// what it said.
+func command(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	var said bytes.Buffer
+	p := &program{stdin: strings.NewReader(""), stdout: &said, stderr: &said, getenv: os.Getenv, now: time.Now}
+	code := p.run(t.Context(), args)
+	return code, said.String()
+}
+
+// TestBackupAndRestore copies a server that takes in pushes, and restores the
+// copy on an empty machine: its releases, its images and its audit trail are
+// there, and what QA runs is promoted.
+func TestBackupAndRestore(t *testing.T) {
+	t.Parallel()
+	const app = batuta.AppName("hello-backup")
+	s := newSite(t, lab.BuildKit(t), lab.Ships(t, 2), app, "")
+	old := s.start(t, "")
+	w := s.newWorkingCopy(t, "static", app)
+	s.succeeds(t, s.pushed(t, app, w).ID)
+	before, err := s.client.Releases(t.Context(), app, 10)
+	if err != nil || len(before) != 1 {
+		t.Fatalf("releases before: %+v (%v)", before, err)
+	}
+
+	file := filepath.Join(t.TempDir(), "server.batuta")
+	stop := w.keepPushing(t)
+	code, said := command(t, "backup", "--config", s.file, file)
+	stop()
+	if code != 0 {
+		t.Fatalf("backup: exit %d: %s", code, said)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the backup is %v (%v), want it for its owner only", info, err)
+	}
+	if left, _ := filepath.Glob(file + ".*"); len(left) > 0 {
+		t.Errorf("the backup left %q", left)
+	}
+	if code, said := command(t, "restore", "--config", s.file, file); code == 0 || !strings.Contains(said, "in use") {
+		t.Errorf("restore where a server runs: exit %d: %s", code, said)
+	}
+	old.kill(t)
+	if code, said := command(t, "restore", "--config", s.file, file); code == 0 || !strings.Contains(said, "not empty") {
+		t.Errorf("restore over a server's data: exit %d: %s", code, said)
+	}
+
+	data := s.moveTo(t, filepath.Join(t.TempDir(), "empty"))
+	if code, said := command(t, "restore", "--config", s.file, file); code != 0 {
+		t.Fatalf("restore: exit %d: %s", code, said)
+	}
+	auditIsWhole(t, data)
+	s.start(t, "")
+	after, err := s.client.Releases(t.Context(), app, 100)
+	if err != nil || !slices.ContainsFunc(after, func(r batuta.Release) bool {
+		return r.Number == before[0].Number && r.Revision == before[0].Revision
+	}) {
+		t.Fatalf("releases after: %+v (%v), want %d of %s among them", after, err, before[0].Number, before[0].Revision)
+	}
+	s.serves(t, before[0])
+	s.quiet(t) // what was pushed while the copy was made goes on here
+	run, err := s.client.Deploy(t.Context(), app, "production", promotion())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.succeeds(t, run.ID)
+	if containers, healthy := s.environment(t, app, "production"); len(containers) == 0 || !healthy {
+		t.Errorf("production has %+v", containers)
+	}
+	s.succeeds(t, s.pushed(t, app, w.again()).ID)
+}
+
+// keepPushing pushes commits, one after the other, until the returned function
+// is called.
+func (w *workingCopy) keepPushing(t *testing.T) (stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var pushing sync.WaitGroup
+	began := make(chan struct{})
+	pushing.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			w.again().push()
+			if n == 0 {
+				close(began)
+			}
+		}
+	})
+	<-began
+	return func() { cancel(); pushing.Wait() }
+}
+
+// again makes a commit that changes nothing.
+func (w *workingCopy) again() *workingCopy {
+	w.t.Helper()
+	lab.Git(w.t, w.dir, "commit", "--quiet", "--allow-empty", "--message", "Again")
+	return w
+}
+
+// moveTo gives the server another data directory, as on another machine that
+// has taken the address of the first.
+func (s *site) moveTo(t *testing.T, data string) string {
+	t.Helper()
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.file = filepath.Join(t.TempDir(), "server.yml")
+	text = bytes.ReplaceAll(text, []byte(filepath.Join(s.dir, "data")), []byte(data))
+	if err := os.WriteFile(s.file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// auditIsWhole checks the chain of the audit trail in a data directory.
+func auditIsWhole(t *testing.T, data string) {
+	t.Helper()
+	db, err := store.Open(t.Context(), data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if whole, err := db.VerifyAudit(t.Context()); err != nil || whole == 0 {
+		t.Errorf("the audit trail is whole up to %d: %v", whole, err)
+	}
+}
+
+// serves pulls every image of a release and checks each of its bytes.
+func (s *site) serves(t *testing.T, r batuta.Release) {
+	t.Helper()
+	for _, image := range r.Images {
+		reference, err := name.NewDigest(image.String(), name.Insecure)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pulled, err := remote.Image(reference, remote.WithContext(t.Context()), remote.WithAuth(&authn.Basic{Username: "token", Password: s.token}))
+		if err == nil {
+			err = validate.Image(pulled)
+		}
+		if err != nil {
+			t.Errorf("pull %s: %v", image, err)
+		}
+	}
+}
+
+// quiet waits until every run has ended.
+func (s *site) quiet(t *testing.T) {
+	t.Helper()
+	lab.Wait(t, runTime, func() error {
+		runs, err := s.client.Runs(t.Context(), "", "", 500)
+		for _, run := range runs {
+			if !run.Status.Ended() {
+				err = fmt.Errorf("run %d of %s is %s", run.ID, run.App, run.Status)
+			}
+		}
+		return err
+	})
+}
