@@ -18,7 +18,7 @@ import (
 )
 
 // impatient are the options of a fleet whose ships are going to fail.
-var impatient = deployer.Options{Ask: 3 * time.Second, Act: 5 * time.Second, Undo: 30 * time.Second, MinDisk: -1}
+var impatient = deployer.Options{Ask: 3 * time.Second, Act: 10 * time.Second, Undo: 30 * time.Second, MinDisk: -1}
 
 // soon is within how long a deployment must have ended that waits for a ship
 // that does not answer: what impatient allows for one question, one act and

@@ -40,14 +40,14 @@ func (a App) blueprint(tree fs.FS, extra batuta.EnvironmentName, shared *templat
 	}
 	b.Recipe, err = parseRecipe(RecipeFile, data, a.Name, shared)
 	problems := asProblems(err)
-	envs := b.Recipe.Promote
+	envs, named := b.Recipe.Promote, "%s names %s in promote"
 	if extra != "" && !slices.Contains(envs, extra) {
-		envs = append(slices.Clone(envs), extra)
+		envs, named = append(slices.Clone(envs), extra), named+", or it was asked for"
 	}
 	for _, env := range envs {
 		text, err := readDocument(tree, EnvironmentFile(env))
 		if errors.Is(err, fs.ErrNotExist) {
-			err = batuta.Problems{{File: EnvironmentFile(env), Line: 1, Column: 1, Message: "the file is missing", Hint: fmt.Sprintf("%s names %s in promote, or it was asked for", RecipeFile, env)}}
+			err = batuta.Problems{{File: EnvironmentFile(env), Line: 1, Column: 1, Message: "the file is missing", Hint: fmt.Sprintf(named, RecipeFile, env)}}
 		}
 		if err == nil {
 			b.Documents[env] = string(text)

@@ -178,7 +178,7 @@ func TestProbeContainerIsOnlyForWhatIsElsewhere(t *testing.T) {
 	b.passes(t, id, tcp(8080))
 	must(t, dial(t, b.at.Name, b.at.Endpoint, docker.Options{}).Probe(t.Context(), id, tcp(8080)))
 	err := dial(t, b.at.Name, b.at.TCP, docker.Options{}).Probe(t.Context(), id, tcp(8080))
-	if !errors.Is(err, batuta.Invalid) || !strings.Contains(err.Error(), "no runtime image") {
+	if !errors.Is(err, batuta.Invalid) || !strings.Contains(err.Error(), "no image of Batuta") {
 		t.Errorf("over TCP, without a runtime image: %v", err)
 	}
 }
