@@ -243,11 +243,20 @@ func TestTestsGateARelease(t *testing.T) {
 - {name: unit, run: make test, env: {TOKEN: "${secret:npm}"}}
 - {name: other, image: "hub.example.edu/node:22", run: [npm, test]}
 promote:`)
-	both := make(chan struct{}, 2)
+	met := make(chan struct{}) // each test waits for the other: they run at the same time
 	w.onTest = func(ctx context.Context, r trial.Request) (trial.Report, error) {
-		both <- struct{}{}
-		for len(both) < 2 && ctx.Err() == nil { // they run at the same time
-			time.Sleep(time.Millisecond)
+		if r.Test.Name == "unit" {
+			select {
+			case met <- struct{}{}:
+			case <-ctx.Done():
+				return trial.Report{}, ctx.Err()
+			}
+		} else {
+			select {
+			case <-met:
+			case <-ctx.Done():
+				return trial.Report{}, ctx.Err()
+			}
 		}
 		return trial.Report{Passed: r.Test.Name != "unit" || r.Test.Env["TOKEN"] != npmSecret, ExitCode: 3, Failed: []trial.Case{{Suite: "cart", Name: "adds"}}}, nil
 	}

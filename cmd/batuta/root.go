@@ -38,7 +38,14 @@ func (p *program) root() *cobra.Command {
 	})
 	root.PersistentFlags().StringVar(&p.flags.url, "url", "", "the server to ask (default $BATUTA_URL)")
 	p.fileFlag(root.Flags())
-	root.AddCommand(
+	root.AddCommand(p.commands()...)
+	root.AddCommand(p.verbCommands()...)
+	return root
+}
+
+// commands are those that stand alone, in the order of their help.
+func (p *program) commands() []*cobra.Command {
+	return []*cobra.Command{
 		p.runCommand(),
 		p.runsCommand(),
 		p.logsCommand(),
@@ -70,9 +77,7 @@ func (p *program) root() *cobra.Command {
 		p.versionCommand(),
 		p.filesCommand(),
 		p.probeCommand(),
-	)
-	root.AddCommand(p.verbCommands()...)
-	return root
+	}
 }
 
 // unknown is what becomes of a command line that names no command.
