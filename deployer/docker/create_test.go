@@ -168,6 +168,9 @@ func TestScopesWhoseNamesAreAlikeStayApart(t *testing.T) {
 
 func TestCreatesAtOnceShareOneSmallNetwork(t *testing.T) {
 	t.Parallel()
+	first := newBench(t) // whose network may be the ship's first, and large
+	_, err := first.Create(t.Context(), first.scope, 7, first.instance(sleeps))
+	must(t, err)
 	b := newBench(t)
 	other := dial(t, b.at.Name, b.at.TCP, docker.Options{}) // another server's
 	done := make(chan error)

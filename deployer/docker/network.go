@@ -67,25 +67,19 @@ func (s *Ship) addressed(ctx context.Context, create func(subnet) error) error {
 	defer s.making.Release(1)
 	for {
 		addresses, err := s.freeSubnet(ctx)
-		if err != nil {
-			return err
+		if err == nil {
+			err = create(addresses)
 		}
-		err = create(addresses)
 		if err == nil || !strings.Contains(err.Error(), "overlaps") {
-			return err
+			return full(err)
 		}
 	}
 }
 
 func (s *Ship) makeNetworkOf(ctx context.Context, scope deployer.Scope, addresses subnet) error {
-	labels := scopeLabels(scope)
-	labels[labelPool] = addresses.pool.String()
 	var err error
 	for _, name := range networkNames(scope) {
-		_, err = s.client.NetworkCreate(ctx, name, network.CreateOptions{
-			Driver: "bridge", Labels: labels,
-			IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: addresses.prefix.String()}}},
-		})
+		_, err = s.client.NetworkCreate(ctx, name, addresses.options(scopeLabels(scope)))
 		if !errdefs.IsConflict(err) {
 			return err
 		}

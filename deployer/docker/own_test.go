@@ -14,6 +14,7 @@ import (
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/filters"
+	"github.com/docker/docker/api/types/network"
 	"github.com/docker/docker/client"
 
 	"batuta"
@@ -39,6 +40,32 @@ func probes(t *testing.T, engine *client.Client, want int) error {
 		err = fmt.Errorf("%d probe containers; want %d", len(list), want)
 	}
 	return err
+}
+
+// The first network of a ship takes no longer than Docker needs; those after
+// it share a range.
+func TestOnlyTheFirstNetworkIsLarge(t *testing.T) {
+	t.Parallel()
+	at := lab.OwnShips(t, 1)[0]
+	engine := raw(t, at.Endpoint)
+	var pools []string
+	for n, want := range []string{"", "/24", "/24"} {
+		b := benchOn(t, at, at.Endpoint)
+		_, err := b.Create(t.Context(), b.scope, 7, b.instance(sleeps))
+		must(t, err)
+		found := b.networks(t, engine)
+		if len(found) != 1 || len(found[0].IPAM.Config) != 1 || !strings.HasSuffix(found[0].IPAM.Config[0].Subnet, want) {
+			t.Fatalf("network %d: %+v", n+1, found)
+		}
+		pools = append(pools, found[0].Labels["batuta.pool"])
+	}
+	if pools[0] != "" || pools[1] == "" || pools[1] != pools[2] {
+		t.Errorf("their ranges: %q", pools)
+	}
+	all, err := engine.NetworkList(t.Context(), network.ListOptions{Filters: filters.NewArgs(filters.Arg("label", "batuta.role=pool"))})
+	if err != nil || len(all) != 0 {
+		t.Errorf("the search for a range left %v, %v", all, err)
+	}
 }
 
 func TestProbeContainerLeavesNothing(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,15 +19,28 @@ import (
 // Left to itself, Docker gives each network 65,536 addresses, and has room for
 // thirty networks. So Batuta has it pick a range once, as it knows which are
 // free of the ship's other routes, and gives each network 256 addresses of it.
+// Only the first network of a ship has all that Docker gives it: to find a
+// range takes longer than to start a container.
 const subnetBits = 24
 
-// subnet is a network's addresses and the range they were taken from.
+// subnet is a network's addresses and the range they were taken from; the zero
+// value leaves both to Docker.
 type subnet struct{ prefix, pool netip.Prefix }
+
+// options are those of a network that has the addresses.
+func (a subnet) options(labels map[string]string) network.CreateOptions {
+	o := network.CreateOptions{Driver: "bridge", Labels: maps.Clone(labels)}
+	if a.prefix.IsValid() {
+		o.Labels[labelPool] = a.pool.String()
+		o.IPAM = &network.IPAM{Config: []network.IPAMConfig{{Subnet: a.prefix.String()}}}
+	}
+	return o
+}
 
 // freeSubnet finds addresses that no network of the ship has.
 func (s *Ship) freeSubnet(ctx context.Context) (subnet, error) {
 	all, err := s.client.NetworkList(ctx, network.ListOptions{})
-	if err != nil {
+	if err != nil || !slices.ContainsFunc(all, ours) {
 		return subnet{}, err
 	}
 	var pools, taken []netip.Prefix
@@ -45,6 +59,16 @@ func (s *Ship) freeSubnet(ctx context.Context) (subnet, error) {
 	pool, err := s.pickPool(ctx)
 	free, _ := carve(pool, nil)
 	return subnet{free, pool}, err
+}
+
+// ours tells whether Batuta made a network.
+func ours(n network.Inspect) bool {
+	for label := range n.Labels {
+		if strings.HasPrefix(label, "batuta.") {
+			return true
+		}
+	}
+	return false
 }
 
 // carve finds the first part of the pool, of 256 addresses or all that it has,
@@ -77,12 +101,6 @@ func (s *Ship) pickPool(ctx context.Context) (netip.Prefix, error) {
 		Driver: "bridge", Labels: map[string]string{labelRole: rolePool},
 	})
 	if err != nil {
-		if strings.Contains(err.Error(), "non-overlapping") {
-			return netip.Prefix{}, &batuta.Error{
-				Kind: batuta.Conflict, Message: "the ship has no addresses left for another network", Err: plain{err},
-				Hint: `give its Docker more "default-address-pools" in /etc/docker/daemon.json, or remove networks that nothing uses`,
-			}
-		}
 		return netip.Prefix{}, err
 	}
 	found, err := s.client.NetworkInspect(ctx, made.ID, network.InspectOptions{})
@@ -95,6 +113,17 @@ func (s *Ship) pickPool(ctx context.Context) (netip.Prefix, error) {
 		}
 	}
 	return netip.Prefix{}, errors.New("a network was made without IPv4 addresses")
+}
+
+// full says what to do if Docker has no addresses left.
+func full(err error) error {
+	if err == nil || !strings.Contains(err.Error(), "non-overlapping") {
+		return err
+	}
+	return &batuta.Error{
+		Kind: batuta.Conflict, Message: "the ship has no addresses left for another network", Err: plain{err},
+		Hint: `give its Docker more "default-address-pools" in /etc/docker/daemon.json, or remove networks that nothing uses`,
+	}
 }
 
 // sweepPools removes what servers left that were killed in pickPool. What is

@@ -54,12 +54,7 @@ func (s *Ship) makeTrialNetwork(ctx context.Context, name string, labels map[str
 		return "", err
 	}
 	err = s.addressed(ctx, func(addresses subnet) error {
-		marked := maps.Clone(labels)
-		marked[labelPool] = addresses.pool.String()
-		made, err := s.client.NetworkCreate(ctx, name, network.CreateOptions{
-			Driver: "bridge", Labels: marked,
-			IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: addresses.prefix.String()}}},
-		})
+		made, err := s.client.NetworkCreate(ctx, name, addresses.options(labels))
 		id = made.ID
 		return err
 	})
