@@ -2,13 +2,9 @@ package pipeline
 
 import (
 	"context"
-	"time"
 
 	"batuta"
 )
-
-// sweepDeliveries is how often old deliveries are deleted.
-const sweepDeliveries = time.Hour
 
 // Take takes in what a forge delivered. It is on disk when Take returns.
 func (p *Pipeline) Take(ctx context.Context, d batuta.Delivery) (Receipt, error) {
@@ -42,18 +38,4 @@ func (p *Pipeline) Redeliver(ctx context.Context, app batuta.AppName, id batuta.
 		p.Wake()
 	}
 	return run, err
-}
-
-// Forget deletes what the forges delivered once it is older than
-// KeepDeliveries, until ctx ends.
-func (p *Pipeline) Forget(ctx context.Context) {
-	for ctx.Err() == nil {
-		if _, err := p.Store.ForgetDeliveries(ctx, time.Now().Add(-p.KeepDeliveries)); err != nil && ctx.Err() == nil {
-			p.Log.ErrorContext(ctx, "forget old deliveries", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(sweepDeliveries):
-		}
-	}
 }

@@ -15,9 +15,15 @@ import (
 	"batuta"
 )
 
-// maxLog bounds the log of one run. What a step prints beyond it is dropped,
-// with a last line that says so.
-const maxLog = 64 << 20
+// A step's room in a log, in bytes: each time it is entered it has maxStepLog,
+// but once the run has maxLog only leastStepLog, so that steps that print much
+// leave those after them something. What is beyond it is dropped, with a last
+// line that says so.
+const (
+	maxLog       = 64 << 20
+	maxStepLog   = 16 << 20
+	leastStepLog = 64 << 10
+)
 
 // longestLine is when a line that does not end is broken.
 const longestLine = 64 << 10
@@ -52,11 +58,17 @@ func (l *FileLogs) Append(run batuta.RunID, step string) (io.WriteCloser, error)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
+	return &logWriter{logs: l, file: f, step: step}, nil
+}
+
+// Delete deletes the log of a run that has ended. It is no error if there is
+// none.
+func (l *FileLogs) Delete(run batuta.RunID) error {
+	err := os.Remove(l.file(run))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return &logWriter{logs: l, file: f, step: step, room: maxLog - info.Size()}, nil
+	return err
 }
 
 // Follow writes the log of a run to w from an offset in bytes. When it comes
@@ -116,7 +128,8 @@ type logWriter struct {
 	file *os.File
 	step string
 	held []byte
-	room int64
+	used int64 // bytes of the log that this step has
+	full bool
 }
 
 func (w *logWriter) Write(p []byte) (int, error) {
@@ -135,8 +148,12 @@ func (w *logWriter) Write(p []byte) (int, error) {
 }
 
 func (w *logWriter) write(text []byte) error {
-	if w.room <= 0 {
+	if w.full {
 		return nil
+	}
+	room, err := w.room()
+	if err != nil {
+		return err
 	}
 	prefix := time.Now().UTC().Format("2006-01-02T15:04:05.000Z") + "\t" + w.step + "\t"
 	var out bytes.Buffer
@@ -145,14 +162,27 @@ func (w *logWriter) write(text []byte) error {
 		out.Write(bytes.TrimRight(line, "\r\n"))
 		out.WriteByte('\n')
 	}
-	if w.room -= int64(out.Len()); w.room <= 0 {
-		out.WriteString(prefix + "the log is full; what follows is not kept\n")
+	if w.full = int64(out.Len()) > room; w.full {
+		out.Truncate(bytes.LastIndexByte(out.Bytes()[:room], '\n') + 1)
+		fmt.Fprintf(&out, "%sthe log is full (%d MiB of a step, %d MiB of a run); what follows is not kept\n", prefix, maxStepLog>>20, maxLog>>20)
 	}
+	w.used += int64(out.Len())
 	if _, err := w.file.Write(out.Bytes()); err != nil {
 		return fmt.Errorf("write the log of %s: %w", w.step, err)
 	}
 	w.logs.grow()
 	return nil
+}
+
+// room is how many bytes more the step may write. The log grows by what other
+// steps write, too, so it is asked for its size each time.
+func (w *logWriter) room() (int64, error) {
+	log, err := w.file.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("write the log of %s: %w", w.step, err)
+	}
+	own := maxStepLog - w.used
+	return max(min(own, maxLog-log.Size()), min(own, leastStepLog-w.used), 0), nil
 }
 
 // Close writes an unfinished last line too.

@@ -3,12 +3,16 @@ package pipeline_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"batuta/pipeline"
 )
@@ -74,5 +78,70 @@ func TestFollowEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := logs.Follow(ctx, 1, 0, func() bool { return false }, io.Discard); err == nil {
 		t.Error("it ended without an error")
+	}
+}
+
+// TestAStepThatPrintsMuchLeavesTheOthersRoom: steps that run at the same time
+// fill the log together; one that comes after them can still say something.
+func TestAStepThatPrintsMuchLeavesTheOthersRoom(t *testing.T) {
+	t.Parallel()
+	const bound = 66 << 20
+	dir := t.TempDir()
+	logs, err := pipeline.NewFileLogs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Repeat("x", 1<<16-1) + "\n"
+	print := func(step string, lines int) {
+		w, err := logs.Append(1, step)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for range lines {
+			if _, err := io.WriteString(w, line); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 6 {
+		all.Go(func() { print(fmt.Sprint("test ", i), 300) })
+	}
+	all.Wait()
+	w, err := logs.Append(1, "deploy qa")
+	if err == nil {
+		_, err = io.WriteString(w, "web-1 is ready\n")
+		err = errors.Join(err, w.Close())
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	print("hooks", 2)
+
+	text, err := os.ReadFile(filepath.Join(dir, "1.log"))
+	if err != nil || len(text) > bound {
+		t.Errorf("the log has %d bytes, want at most %d: %v", len(text), bound, err)
+	}
+	if n := bytes.Count(text, []byte("the log is full (16 MiB of a step, 64 MiB of a run); what follows is not kept\n")); n != 7 {
+		t.Errorf("%d steps say that the log is full, want 7", n)
+	}
+	if !bytes.Contains(text, []byte("\tdeploy qa\tweb-1 is ready\n")) {
+		t.Error("the step that came last could say nothing")
+	}
+	for l := range bytes.Lines(text) {
+		at, rest, _ := bytes.Cut(l, []byte("\t"))
+		if _, err := time.Parse("2006-01-02T15:04:05.000Z", string(at)); err != nil || !bytes.HasSuffix(rest, []byte("\n")) {
+			t.Fatalf("a line begins with %.60q: %v", l, err)
+		}
+	}
+	if err := errors.Join(logs.Delete(1), logs.Delete(1)); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left %v, %v", left, err)
 	}
 }

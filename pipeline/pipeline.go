@@ -85,6 +85,7 @@ type Config struct {
 	KeepEvents int           // of each environment's history; default 10000
 
 	KeepDeliveries time.Duration // how long what the forges delivered is kept; default 720h
+	KeepLogs       time.Duration // how long the log of a run is kept after its end; default 2160h
 }
 
 // Pipeline works on runs. Its methods may be called at the same time.
@@ -104,7 +105,7 @@ type Pipeline struct {
 // New makes a pipeline; Work sets it going, and Post tells the world of it.
 func New(c Config) *Pipeline {
 	c.Pulse, c.KeepEvents = cmp.Or(c.Pulse, 5*time.Second), cmp.Or(c.KeepEvents, 10_000)
-	c.KeepDeliveries = cmp.Or(c.KeepDeliveries, 720*time.Hour)
+	c.KeepDeliveries, c.KeepLogs = cmp.Or(c.KeepDeliveries, 720*time.Hour), cmp.Or(c.KeepLogs, 2160*time.Hour)
 	if c.Notifier != nil {
 		c.Store.Subscribe(c.Notifier.Addressees)
 	}

@@ -57,6 +57,15 @@ type (
 		ForgetDeliveries(ctx context.Context, before time.Time) (int, error)
 	}
 
+	// Logbook knows which runs' logs are kept.
+	Logbook interface {
+		// OldLogs lists runs that began, ended before a time and whose logs
+		// are not said to be deleted: those that ended first, at most limit.
+		OldLogs(ctx context.Context, before time.Time, limit int) ([]batuta.RunID, error)
+		// LogsDeleted saves when the logs of runs were deleted.
+		LogsDeleted(ctx context.Context, runs []batuta.RunID, at time.Time) error
+	}
+
 	// Queue hands out runs to work on.
 	Queue interface {
 		// Claim gives the next run that may start, now running, or NotFound.
@@ -241,6 +250,7 @@ type (
 	Store interface {
 		Inbox
 		Postbox
+		Logbook
 		Queue
 		Approvals
 		Journal
@@ -335,5 +345,8 @@ type (
 	Logs interface {
 		// Append opens the log of a step at its end.
 		Append(run batuta.RunID, step string) (io.WriteCloser, error)
+		// Delete deletes the log of a run that has ended. It is no error if
+		// there is none.
+		Delete(run batuta.RunID) error
 	}
 )

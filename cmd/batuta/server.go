@@ -157,7 +157,7 @@ func (s *server) openPipeline(_ context.Context, p parts) (err error) {
 	s.pipeline = pipeline.New(pipeline.Config{
 		Apps: s.apps(), Store: kept, Source: s.fetcher(), Commits: s.fetcher(), Remote: s.fetcher(), Builder: s.builder, Pinner: pinner{s}, Fleet: s.fleet,
 		Tester: tester{s}, Artifacts: s.dir("artifacts"),
-		Ships: s.harbour(), Notifier: s.notifier, Every: s.config.Reconcile.Every, BasesEvery: s.config.Bases.Every, KeepEvents: s.config.History.Events, KeepDeliveries: s.config.Keep.Deliveries,
+		Ships: s.harbour(), Notifier: s.notifier, Every: s.config.Reconcile.Every, BasesEvery: s.config.Bases.Every, KeepEvents: s.config.History.Events, KeepDeliveries: s.config.Keep.Deliveries, KeepLogs: s.config.Keep.Logs,
 		Logs: s.logs, Log: s.log, Dir: s.dir("runs"), Key: s.key,
 		AtOnce: s.config.Runs.AtOnce, Retries: s.config.Runs.Retries, Backoff: time.Second,
 	})

@@ -26,8 +26,12 @@ func (s *server) log(ctx context.Context, in *struct {
 	Accept string `header:"Accept" doc:"text/event-stream: as server-sent events, whose ids are offsets"`
 	Last   int64  `header:"Last-Event-ID" minimum:"0" doc:"as offset, of a client that connects again"`
 }) (*huma.StreamResponse, error) {
-	if _, err := s.visible(ctx, in.ID); err != nil {
+	run, err := s.visible(ctx, in.ID)
+	if err != nil {
 		return nil, err
+	}
+	if !run.LogDeleted.IsZero() {
+		return nil, logDeleted(run)
 	}
 	ended := func() bool { return true }
 	if in.Follow {
@@ -57,6 +61,15 @@ func (s *server) log(ctx context.Context, in *struct {
 			fmt.Fprintf(out, "event: end\ndata: %s\n\n", run.Status)
 		}
 	}}, nil
+}
+
+// logDeleted is the answer to who asks for a log that is not kept any more.
+func logDeleted(run batuta.Run) error {
+	return &batuta.Error{
+		Kind:    batuta.NotFound,
+		Message: fmt.Sprintf("the log of run %d was deleted at %s: the run ended at %s", run.ID, run.LogDeleted.Format(time.RFC3339), run.Ended.Format(time.RFC3339)),
+		Hint:    "keep.logs in server.yml says how long logs are kept",
+	}
 }
 
 // untilStop ends a stream's context when the server begins to stop.

@@ -68,6 +68,9 @@ func (k check) server() {
 	if keep := k.c.Keep.Deliveries; keep < leastKeep {
 		k.d.Problem(document.Path{"keep", "deliveries"}, fmt.Sprintf("%s is less than %s", keep, leastKeep), "write 720h for 30 days")
 	}
+	if keep := k.c.Keep.Logs; keep < leastKeep {
+		k.d.Problem(document.Path{"keep", "logs"}, fmt.Sprintf("%s is less than %s", keep, leastKeep), "write 2160h for 90 days")
+	}
 	k.tests()
 	if every := k.c.Bases.Every; every != 0 && every < leastBases {
 		k.d.Problem(document.Path{"bases", "every"}, fmt.Sprintf("%s is less than %s", every, leastBases), "write 6h, or 0 for never")

@@ -73,6 +73,7 @@ type Keep struct {
 	Releases   int           `yaml:"releases"`   // of each environment, on the ships, the live one included; default 5
 	Deliveries time.Duration `yaml:"deliveries"` // of the forges, with their payloads; default 720h
 	Artifacts  time.Duration `yaml:"artifacts"`  // of tests; default 720h
+	Logs       time.Duration `yaml:"logs"`       // of runs that ended; default 2160h
 }
 
 // AppKeep is what stays of one app on the ships after a deployment.
@@ -202,7 +203,7 @@ func Parse(file string, data []byte) (*Config, error) {
 		Reconcile: Reconcile{Every: time.Minute},
 		Bases:     Bases{Every: 6 * time.Hour},
 		History:   History{Events: 10_000},
-		Keep:      Keep{Releases: 5, Deliveries: 720 * time.Hour, Artifacts: 720 * time.Hour},
+		Keep:      Keep{Releases: 5, Deliveries: 720 * time.Hour, Artifacts: 720 * time.Hour, Logs: 2160 * time.Hour},
 		Test:      Test{AtOnce: 4},
 		Webhooks:  Webhooks{Rate: Rate{6000, time.Minute}},
 	}

@@ -79,7 +79,7 @@ dashboard: {anonymous: true}
 reconcile: {every: 30s}
 history: {events: 500}
 notify: [{url: "https://chat.example.edu/in", secret: a-secret-between-us, on: [drift, lost]}]
-keep: {releases: 3, artifacts: 48h}
+keep: {releases: 3, artifacts: 48h, logs: 240h}
 test: {ship: node2, at_once: 2}
 `
 
@@ -133,6 +133,7 @@ func TestLoadReadsTheWholeFile(t *testing.T) {
 		"notify on":      {c.Notify[0].On[1], config.OnLost},
 		"keep":           {c.Keep.Releases, 3},
 		"keep artifacts": {c.Keep.Artifacts, 48 * time.Hour},
+		"keep logs":      {c.Keep.Logs, 240 * time.Hour},
 		"test":           {c.Test, config.Test{Ship: "node2", AtOnce: 2}},
 		"test ship":      {c.TestShip("portal"), batuta.ShipName("node2")},
 		"keep of blog":   {c.Apps["blog"].Keep.Releases, 9},
@@ -169,7 +170,7 @@ func TestGrantedShips(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	c := load(t, "ships: {here: {endpoint: unix:///var/run/docker.sock}}\n")
 	got := []any{c.Listen, c.URL, c.Data, c.Registry.Address, c.Builder, c.Source.MaxSize, c.Runs, c.Reconcile, c.History, c.Keep}
-	want := []any{"127.0.0.1:8480", "http://127.0.0.1:8480", "/var/lib/batuta", "127.0.0.1:8480", "docker", config.Size(500e6), config.Runs{AtOnce: 2, Retries: 3}, config.Reconcile{Every: time.Minute}, config.History{Events: 10_000}, config.Keep{Releases: 5, Deliveries: 720 * time.Hour, Artifacts: 720 * time.Hour}}
+	want := []any{"127.0.0.1:8480", "http://127.0.0.1:8480", "/var/lib/batuta", "127.0.0.1:8480", "docker", config.Size(500e6), config.Runs{AtOnce: 2, Retries: 3}, config.Reconcile{Every: time.Minute}, config.History{Events: 10_000}, config.Keep{Releases: 5, Deliveries: 720 * time.Hour, Artifacts: 720 * time.Hour, Logs: 2160 * time.Hour}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

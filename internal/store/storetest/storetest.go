@@ -79,6 +79,8 @@ func Test(t *testing.T, open Opener) {
 		"a delivery can come again":         redelivers,
 		"a skipped delivery says why":       saysWhySkipped,
 		"old deliveries are forgotten":      forgetsOldDeliveries,
+		"old logs are listed":               listsOldLogs,
+		"the newest run of a step is known": knowsNewest,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
