@@ -167,6 +167,7 @@ type Run struct {
 	Push        Push            `json:"push"`                  // what set it going
 	Environment EnvironmentName `json:"environment,omitempty"` // where it deploys; a push knows it once its recipe is read
 	Release     ReleaseNumber   `json:"release,omitempty"`     // what it deploys; a push knows it once it is made
+	From        EnvironmentName `json:"from,omitempty"`        // where a promotion takes its release from; empty of one that was asked for before this was kept
 	Approved    string          `json:"approved,omitempty"`    // the hash of the plan that By said yes to
 	By          string          `json:"by,omitempty"`          // who asked for it
 	Approvals   []string        `json:"approvals,omitempty"`   // who else said yes to its plan, or all who did if it waits or waited for several; in their order

@@ -79,7 +79,7 @@ func (p *Pipeline) Propose(ctx context.Context, o Order) (Proposal, error) {
 	if err != nil {
 		return Proposal{}, err
 	}
-	release, err := p.choose(ctx, app, o)
+	release, from, err := p.choose(ctx, app, o)
 	if err != nil {
 		return Proposal{}, err
 	}
@@ -92,7 +92,7 @@ func (p *Pipeline) Propose(ctx context.Context, o Order) (Proposal, error) {
 		return Proposal{}, err
 	}
 	plan.Commits = p.commits(ctx, app, current, release)
-	return Proposal{App: o.App, Environment: o.Environment, Current: current, Release: release, Plan: plan, Text: plan.String(), Hash: plan.Hash()}, nil
+	return Proposal{App: o.App, Environment: o.Environment, Current: current, Release: release, From: from, Plan: plan, Text: plan.String(), Hash: plan.Hash()}, nil
 }
 
 // Order queues the deployment that a person asks for. With an approved hash
@@ -109,15 +109,15 @@ func (p *Pipeline) Order(ctx context.Context, o Order) (batuta.RunID, error) {
 	if err != nil {
 		return 0, err
 	}
+	if id, joined, err := p.join(ctx, o, proposal); joined || err != nil {
+		return id, err
+	}
 	status := batuta.RunQueued
 	if wait {
-		if id, err := p.join(ctx, o, proposal.Release.Number); id != 0 || err != nil {
-			return id, err
-		}
 		status = batuta.RunWaiting
 	}
 	id, err := p.enqueue(ctx, batuta.Run{
-		App: o.App, Kind: o.Kind, Status: status, Environment: o.Environment, Release: proposal.Release.Number,
+		App: o.App, Kind: o.Kind, Status: status, Environment: o.Environment, Release: proposal.Release.Number, From: proposal.From,
 		Approved: o.Approved, By: o.By,
 		Push: batuta.Push{App: o.App, Forge: byHand, Revision: proposal.Release.Revision, Message: proposal.Release.Message, Sender: o.By, Received: time.Now()},
 	})
@@ -127,19 +127,23 @@ func (p *Pipeline) Order(ctx context.Context, o Order) (batuta.RunID, error) {
 	return id, err
 }
 
-// join adds a person's approval to a run that waits for the same; 0 if none
-// does.
-func (p *Pipeline) join(ctx context.Context, o Order, r batuta.ReleaseNumber) (batuta.RunID, error) {
+// join finds the run that waits for the same, and adds the yes of who may give
+// one.
+func (p *Pipeline) join(ctx context.Context, o Order, same Proposal) (id batuta.RunID, joined bool, err error) {
 	waiting, err := p.Store.Waiting(ctx, o.App, o.Environment)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	for _, run := range waiting {
-		if run.Release == r && run.Approved == o.Approved && run.Kind == o.Kind {
-			return run.ID, p.Approve(ctx, run.ID, o.By)
+		if run.Release != same.Release.Number || run.Approved != o.Approved || run.Kind != o.Kind || run.From != same.From {
+			continue
 		}
+		if mayApprove(same.Release.Stages[o.Environment], o.Environment, o.By) == nil {
+			err = p.Approve(ctx, run.ID, o.By)
+		}
+		return run.ID, true, err
 	}
-	return 0, nil
+	return 0, false, nil
 }
 
 // order is the run of an order: the release exists, only the deployment is to
@@ -157,25 +161,27 @@ func (j *journey) order(ctx context.Context) error {
 	return j.deploy(ctx, r, j.run.Environment)
 }
 
-// choose is the release that an order is about, if it may be deployed so.
-func (p *Pipeline) choose(ctx context.Context, app App, o Order) (batuta.Release, error) {
+// choose is the release that an order is about, if it may be deployed so, and
+// where a promotion takes it from.
+func (p *Pipeline) choose(ctx context.Context, app App, o Order) (r batuta.Release, from batuta.EnvironmentName, err error) {
 	switch o.Kind {
 	case batuta.RunPromotion:
-		return p.promotable(ctx, app, o)
+		if from, err = p.before(ctx, o); err == nil {
+			r, err = p.promotable(ctx, app, o, from)
+		}
+		return r, from, err
 	case batuta.RunRollback:
-		return p.earlier(ctx, o)
+		r, err = p.earlier(ctx, o)
+		return r, "", err
 	case batuta.RunDeploy:
-		return p.again(ctx, o)
+		r, err = p.again(ctx, o)
+		return r, "", err
 	}
-	return batuta.Release{}, &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%q is no kind of order", o.Kind), Hint: "promotion, rollback or deploy"}
+	return r, "", &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("%q is no kind of order", o.Kind), Hint: "promotion, rollback or deploy"}
 }
 
 // promotable is the release that the environment before runs, healthy.
-func (p *Pipeline) promotable(ctx context.Context, app App, o Order) (batuta.Release, error) {
-	from, err := p.before(ctx, o)
-	if err != nil {
-		return batuta.Release{}, err
-	}
+func (p *Pipeline) promotable(ctx context.Context, app App, o Order, from batuta.EnvironmentName) (batuta.Release, error) {
 	s, err := p.environment(ctx, app, from)
 	if err != nil {
 		return batuta.Release{}, err

@@ -59,6 +59,7 @@ type Proposal struct {
 	Environment batuta.EnvironmentName `json:"environment"`
 	Current     batuta.ReleaseNumber   `json:"current,omitempty"`
 	Release     batuta.Release         `json:"release"`
+	From        batuta.EnvironmentName `json:"from,omitempty"` // where a promotion takes it from
 	Plan        deployer.Plan          `json:"plan"`
 	Text        string                 `json:"text"` // the plan as a person reads it
 	Hash        string                 `json:"hash"` // what Order.Approved repeats

@@ -53,7 +53,7 @@ type Placing struct {
 	Deployment batuta.DeploymentID     `json:"deployment"`
 	Run        batuta.RunID            `json:"run"`
 	Kind       batuta.RunKind          `json:"kind"`
-	From       batuta.EnvironmentName  `json:"from,omitempty"` // where a promotion took it from, by the order of its release
+	From       batuta.EnvironmentName  `json:"from,omitempty"` // where a promotion took it from
 	By         string                  `json:"by,omitempty"`
 	Approved   []string                `json:"approved,omitempty"` // who said yes to its plan
 	Plan       string                  `json:"plan,omitempty"`     // the hash of the plan that they said yes to
@@ -151,8 +151,9 @@ func (p *Pipeline) placing(ctx context.Context, r batuta.Release, c batuta.Conta
 	if placed.Approved = run.Approvals; len(run.Approvals) == 0 && run.Approved != "" {
 		placed.Approved = []string{run.By} // who asked for it had seen its plan, and nobody else was needed
 	}
-	if i := slices.Index(r.Order, c.Environment); run.Kind == batuta.RunPromotion && i > 0 {
-		placed.From = r.Order[i-1]
+	placed.From = run.From
+	if i := slices.Index(r.Order, c.Environment); run.From == "" && run.Kind == batuta.RunPromotion && i > 0 {
+		placed.From = r.Order[i-1] // it was asked for before a run kept this
 	}
 	return placed, nil
 }

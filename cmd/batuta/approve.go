@@ -14,7 +14,7 @@ func (p *program) approveCommand() *cobra.Command {
 	var yes, detach bool
 	cmd := &cobra.Command{
 		Use:   "approve RUN",
-		Short: "Say yes to the plan of a promotion that waits for more people",
+		Short: "Say yes to the plan of a promotion that waits for people",
 		Long: "Shows the plan that a promotion was asked for with and, if you say yes, counts you among those who\n" +
 			"approve it. With the last that the environment wants, it is carried out. If what runs has changed\n" +
 			"since, nobody can approve it any more: cancel it and ask again.",
@@ -34,7 +34,7 @@ func (p *program) approveCommand() *cobra.Command {
 				return err
 			}
 			if run.Status == batuta.RunWaiting {
-				proposal, err := c.Plan(cmd.Context(), run.App, run.Environment, api.Order{Kind: run.Kind, Release: run.Release})
+				proposal, err := c.Plan(cmd.Context(), run.App, run.Environment, api.Order{Kind: run.Kind, From: run.From, Release: run.Release})
 				if err != nil {
 					return err
 				}

@@ -123,16 +123,75 @@ func TestAWaitingRunOutlivesTheServer(t *testing.T) {
 	again.succeeds(t, id)
 }
 
-func TestOnlyThoseWhoMayApprove(t *testing.T) {
+// TestWhoIsOutsideAsksAndWaits has everybody ask, and those who may approve,
+// whether the rule says of how many or not.
+func TestWhoIsOutsideAsksAndWaits(t *testing.T) {
 	t.Parallel()
-	s := stages(t, "approvers: [eva]")
-	_, err := s.asks(t, "ana")
-	refused(t, err, batuta.Denied, "ana is not among those who approve what goes to production")
-	id, err := s.asks(t, "eva")
+	for _, rules := range []string{"approvers: [eva]", "approvers: [eva], approvals: 1"} {
+		t.Run(rules, func(t *testing.T) {
+			t.Parallel()
+			s := stages(t, rules)
+			id, err := s.asks(t, "ana")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again, err := s.asks(t, "ben"); err != nil || again != id {
+				t.Errorf("another who asks for the same gets run %d (%v), not %d", again, err, id)
+			}
+			if run, err := s.store.Run(t.Context(), id); err != nil || run.Status != batuta.RunWaiting || len(run.Approvals) != 0 {
+				t.Errorf("it does not wait: %+v, %v", run, err)
+			}
+			refused(t, s.Approve(t.Context(), id, "ana"), batuta.Denied, "ana is not among those who approve what goes to production")
+			if joined, err := s.asks(t, "eva"); err != nil || joined != id {
+				t.Fatalf("who may approve gets run %d (%v), not %d", joined, err, id)
+			}
+			s.succeeds(t, id)
+			s.succeeds(t, s.push(t, "two"))
+			if id, err = s.asks(t, "eva"); err != nil {
+				t.Fatal(err)
+			}
+			s.succeeds(t, id) // nobody else is needed
+		})
+	}
+}
+
+// TestAPromotionRemembersWhereItIsFrom takes a release that QA does not run to
+// production, with two people.
+func TestAPromotionRemembersWhereItIsFrom(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.edit("batuta.yml", "promote: [qa, production]", "promote: [qa, {to: production, approvals: 2}]")
+	w.files["environments/preview.yml"] = qaDocument
+	s := w.start(t)
+	s.succeeds(t, s.push(t, "one"))
+	preview, err := s.Start(t.Context(), testApp, "two", "preview", "ana")
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.succeeds(t, preview)
+	o := pipeline.Order{Kind: batuta.RunPromotion, App: testApp, Environment: "production", From: "preview", By: "ana"}
+	proposal, err := s.Propose(t.Context(), o)
+	if err != nil || proposal.From != "preview" || proposal.Release.Number != 2 {
+		t.Fatalf("proposed is release %d of %q: %v", proposal.Release.Number, proposal.From, err)
+	}
+	o.Approved = proposal.Hash
+	id, err := s.Order(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Approve(t.Context(), id, "ben"); err != nil {
+		t.Fatal(err)
+	}
 	s.succeeds(t, id)
+	why, err := s.Why(t.Context(), testApp, "production")
+	if err != nil || len(why.Containers) == 0 {
+		t.Fatalf("%+v, %v", why, err)
+	}
+	for _, c := range why.Containers {
+		if d := c.Deployed; d == nil || d.From != "preview" || c.Release != 2 {
+			t.Errorf("%s of release %d came by %+v", c.Instance, c.Release, d)
+		}
+	}
 }
 
 func TestAReleaseSoaksBeforeItGoesOn(t *testing.T) {

@@ -179,11 +179,11 @@ func (t *tx) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
 	}
 	err = t.insert(ctx, &r.ID, `INSERT INTO runs (app, kind, status, lane,
 		forge, delivery, ref, before, revision, sender, message, received,
-		environment, release, approved, asked_by, reason, created, pull)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		environment, release, promoted_from, approved, asked_by, reason, created, pull)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 		r.App, r.Kind, cmp.Or(r.Status, batuta.RunQueued), lane(r),
 		r.Push.Forge, r.Push.Delivery, r.Push.Ref, r.Push.Before, r.Push.Revision, r.Push.Sender, r.Push.Message, micros(r.Push.Received),
-		r.Environment, r.Release, r.Approved, r.By, r.Reason, micros(r.Created), pull[0])
+		r.Environment, r.Release, r.From, r.Approved, r.By, r.Reason, micros(r.Created), pull[0])
 	if err != nil {
 		return 0, err
 	}

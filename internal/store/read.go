@@ -50,13 +50,13 @@ func (db *DB) Runs(ctx context.Context, apps []batuta.AppName, status batuta.Run
 
 // runColumns are what scanRun reads.
 const runColumns = `id, app, kind, status, forge, delivery, ref, before, revision, sender, message, received,
-	environment, release, approved, asked_by, reason, created, started, ended, error, cancel_by, pull, log_deleted`
+	environment, release, promoted_from, approved, asked_by, reason, created, started, ended, error, cancel_by, pull, log_deleted`
 
 func scanRun(scan func(...any) error) (r batuta.Run, err error) {
 	p := &r.Push
 	err = scan(&r.ID, &r.App, &r.Kind, &r.Status,
 		&p.Forge, &p.Delivery, &p.Ref, &p.Before, &p.Revision, &p.Sender, &p.Message, (*moment)(&p.Received),
-		&r.Environment, &r.Release, &r.Approved, &r.By, &r.Reason, (*moment)(&r.Created), (*moment)(&r.Started), (*moment)(&r.Ended), &r.Error, &r.CancelBy, kept{&p.Pull}, (*moment)(&r.LogDeleted))
+		&r.Environment, &r.Release, &r.From, &r.Approved, &r.By, &r.Reason, (*moment)(&r.Created), (*moment)(&r.Started), (*moment)(&r.Ended), &r.Error, &r.CancelBy, kept{&p.Pull}, (*moment)(&r.LogDeleted))
 	p.App = r.App
 	return r, err
 }
