@@ -29,6 +29,7 @@ var layers = map[string]int{
 	"internal/proxy":     1,
 	"internal/registry":  1,
 	"internal/secrets":   1,
+	"internal/signing":   1,
 	"examples":           1, // the applications that travel in the binary
 	"internal/lab":       1, // for tests alone; see testOnly
 	"internal/schema":    1, // likewise

@@ -29,6 +29,11 @@ func (j *journey) deploy(ctx context.Context, r batuta.Release, env batuta.Envir
 		if err != nil {
 			return batuta.Deployment{}, err
 		}
+		if before == nil || before.Release != r.Number {
+			if err := j.genuine(ctx, r, log); err != nil {
+				return batuta.Deployment{}, err
+			}
+		}
 		if before == nil && j.run.Approved != "" && j.run.Approved != plan.Hash() {
 			return batuta.Deployment{}, changed(env)
 		}

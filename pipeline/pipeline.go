@@ -67,6 +67,7 @@ type Config struct {
 	Builder   Builder
 	Tester    Tester // nil: what has tests fails
 	Pinner    Pinner
+	Signer    Signer // nil: nothing is signed, and nothing has to be
 	Fleet     Fleet
 	Ships     map[batuta.ShipName]Ship
 	Logs      Logs

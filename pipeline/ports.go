@@ -305,6 +305,17 @@ type (
 		Pin(ctx context.Context, app batuta.AppName, reference string) (batuta.Image, error)
 	}
 
+	// Signer vouches for the images of releases.
+	Signer interface {
+		// Sign leaves a signature of an image of the release beside it, and
+		// gives its digest. The same again changes nothing.
+		Sign(ctx context.Context, r batuta.Release, image batuta.ImageName) (batuta.Digest, error)
+		// Verify wants that signature, for the image and the release as they
+		// are now; what is wrong is Denied. A release that is older than the
+		// key passes without: signed is false.
+		Verify(ctx context.Context, r batuta.Release, image batuta.ImageName) (signed bool, err error)
+	}
+
 	// Fleet is the ships, as the deployer works on them.
 	Fleet interface {
 		Observe(ctx context.Context, s deployer.Scope) deployer.State

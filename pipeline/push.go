@@ -18,7 +18,8 @@ import (
 	"batuta/internal/gitsource"
 )
 
-// push is the run of a push: source, read, build, test, release, deploy.
+// push is the run of a push: source, read, build, test, release,
+// sign, deploy.
 func (j *journey) push(ctx context.Context) error {
 	tree, err := step(ctx, j, "source", repeatable, j.source)
 	if err != nil {
@@ -82,7 +83,12 @@ func (j *journey) makeWithin(ctx context.Context, b Blueprint) (batuta.Release, 
 	if j.run.Push.Pull != nil { // it is not part of the app yet
 		return batuta.Release{}, nil
 	}
-	return step(ctx, j, "release", repeatable, j.release(b, images))
+	release, err := step(ctx, j, "release", repeatable, j.release(b, images))
+	if err != nil || j.Signer == nil {
+		return release, err
+	}
+	_, err = step(ctx, j, "sign", repeatable, j.sign(release))
+	return release, err
 }
 
 // source fetches the revision's tree into the run's directory.

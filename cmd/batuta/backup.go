@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -27,7 +28,7 @@ func (p *program) backupCommand() *cobra.Command {
 its keys, the repositories of its Git remote, its images, logs and artifacts.
 The server may run meanwhile. The file has checksums of everything and appears
 only once it is whole. server.yml and its secrets are not in it; the server's
-key is: keep it as you keep a secret.
+keys are: keep it as you keep a secret.
 
 It is run on the server's machine, as the server's user.`,
 		Args: arguments(1, 1),
@@ -77,6 +78,9 @@ func (p *program) backUp(ctx context.Context, data, file string, leave leftOut) 
 	if err := w.Add("key", filepath.Join(data, "key")); err != nil {
 		return "", err
 	}
+	if err := addIfThere(w, signingKey, filepath.Join(data, signingKey)); err != nil {
+		return "", err
+	}
 	for _, part := range partsOf(leave) {
 		if err := ctx.Err(); err != nil {
 			return "", err
@@ -90,6 +94,14 @@ func (p *program) backUp(ctx context.Context, data, file string, leave leftOut) 
 	}
 	size, err := w.Commit()
 	return fmt.Sprintf("%s: %.1f MB", file, float64(size)/1e6), err
+}
+
+// addIfThere adds what a server of an older version does not have yet.
+func addIfThere(w *archive.Writer, name, file string) error {
+	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return w.Add(name, file)
 }
 
 // part is some of the files in a folder of the data directory.

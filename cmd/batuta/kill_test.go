@@ -143,7 +143,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 	server := s.start(t, idle)
 	w.push()
 	server.kill(t)
-	s.dieAt(t, deathbeds("qa", "source", "read", "build web", "release"))
+	s.dieAt(t, deathbeds("qa", "source", "read", "build web", "release", "sign"))
 	server = s.start(t, "")
 	run := s.succeeds(t, 1)
 	s.answers(t, app, "qa", 1, "In QA it is")

@@ -67,6 +67,7 @@ func (p *program) commands() []*cobra.Command {
 		p.whyCommand(),
 		p.basesCommand(),
 		p.auditCommand(),
+		p.keyCommand(),
 		p.configCommand(),
 		p.validateCommand(),
 		p.convertCommand(),

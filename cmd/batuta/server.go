@@ -24,6 +24,7 @@ import (
 	"batuta/internal/config"
 	"batuta/internal/gitremote"
 	"batuta/internal/registry"
+	"batuta/internal/signing"
 	"batuta/internal/store"
 	"batuta/pipeline"
 )
@@ -34,7 +35,8 @@ type server struct {
 	log      *slog.Logger
 	gate     *api.Gate
 	robots   robots
-	key      []byte
+	key      []byte       // that secrets are hashed with
+	signing  *signing.Key // that releases are signed with
 	store    *store.DB
 	registry *registry.Registry // nil: somebody else's is used
 	remote   *gitremote.Remote
@@ -93,7 +95,10 @@ func (s *server) openStore(ctx context.Context, _ parts) (err error) {
 		return err
 	}
 	s.close = append(s.close, s.store.Close)
-	s.key, err = serverKey(s.dir("key"))
+	if s.key, err = serverKey(s.dir("key")); err != nil {
+		return err
+	}
+	s.signing, err = signing.Open(s.dir(signingKey))
 	return err
 }
 
@@ -155,7 +160,7 @@ func (s *server) openPipeline(_ context.Context, p parts) (err error) {
 		kept = p.wrap(kept)
 	}
 	s.pipeline = pipeline.New(pipeline.Config{
-		Apps: s.apps(), Store: kept, Source: s.fetcher(), Commits: s.fetcher(), Remote: s.fetcher(), Builder: s.builder, Pinner: pinner{s}, Fleet: s.fleet,
+		Apps: s.apps(), Store: kept, Source: s.fetcher(), Commits: s.fetcher(), Remote: s.fetcher(), Builder: s.builder, Pinner: pinner{s}, Signer: &signer{server: s}, Fleet: s.fleet,
 		Tester: tester{s}, Artifacts: s.dir("artifacts"),
 		Ships: s.harbour(), Notifier: s.notifier, Every: s.config.Reconcile.Every, BasesEvery: s.config.Bases.Every, KeepEvents: s.config.History.Events, KeepDeliveries: s.config.Keep.Deliveries, KeepLogs: s.config.Keep.Logs,
 		Logs: s.logs, Log: s.log, Dir: s.dir("runs"), Key: s.key,

@@ -21,10 +21,13 @@ import (
 // live as long as the process.
 type robots struct {
 	ship string // pulls everything, for what was resolved and checked before
+	sign string // pulls everything, and alone writes what signs it
 	key  []byte // makes the tokens of the apps' builds
 }
 
-func newRobots() robots { return robots{ship: rand.Text(), key: []byte(rand.Text())} }
+func newRobots() robots {
+	return robots{ship: rand.Text(), sign: rand.Text(), key: []byte(rand.Text())}
+}
 
 // build is the token of an app's builds: it pulls and pushes the app's images,
 // and no other's.
@@ -57,6 +60,9 @@ func (s *server) mayUseRegistry(_ context.Context, _, password string, a registr
 	app, _, _ := strings.Cut(a.Repository, "/")
 	if same(password, s.robots.ship) {
 		return granted(!a.Push)
+	}
+	if sign := same(password, s.robots.sign); sign || a.Push && a.Referrers {
+		return granted(sign)
 	}
 	if own, ok := s.robots.builds(password); ok {
 		return granted(a.Repository == "" || string(own) == app)

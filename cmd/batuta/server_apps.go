@@ -97,11 +97,16 @@ type pinner struct{ *server }
 
 // Pin gives the digest of a reference.
 func (p pinner) Pin(ctx context.Context, app batuta.AppName, reference string) (batuta.Image, error) {
-	own := registry.Remote{Address: p.config.Registry.Address, User: robotName, Password: p.robots.build(app), Insecure: p.config.PlainRegistry()}
-	if o := p.config.Registry.Outside; o != nil {
-		own = registry.Remote{Address: o.Address, User: o.User, Password: o.Password.Reveal(), Insecure: o.Insecure}
+	return registry.Pinner{p.imageRegistry(p.robots.build(app))}.Pin(ctx, reference)
+}
+
+// imageRegistry is that of the apps' images: the embedded one to one of the
+// server's own parts, or the one outside.
+func (s *server) imageRegistry(robot string) registry.Remote {
+	if o := s.config.Registry.Outside; o != nil {
+		return registry.Remote{Address: o.Address, User: o.User, Password: o.Password.Reveal(), Insecure: o.Insecure}
 	}
-	return registry.Pinner{own}.Pin(ctx, reference)
+	return registry.Remote{Address: s.config.Registry.Address, User: robotName, Password: robot, Insecure: s.config.PlainRegistry()}
 }
 
 // runtimeImage is Batuta's own image, for the ships that need it.

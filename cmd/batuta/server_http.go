@@ -30,7 +30,7 @@ func (s *server) openHandler(context.Context, parts) error {
 	mux := http.NewServeMux()
 	mux.Handle("/", pages)
 	mux.Handle(api.Prefix+"/", api.New(api.Config{
-		Runs: s.store, Shelf: s.store, Trail: s.store, Runner: s.pipeline, Deployer: s.pipeline, Harbour: s.pipeline, Chronicle: s.pipeline, Postbox: s.pipeline, Lineage: s.pipeline, Recipes: s.pipeline, Logs: s.logs,
+		Runs: s.store, Shelf: s.store, Trail: s.store, Runner: s.pipeline, Deployer: s.pipeline, Harbour: s.pipeline, Chronicle: s.pipeline, Postbox: s.pipeline, Lineage: s.pipeline, Recipes: s.pipeline, Key: s.signing.Public(), Logs: s.logs,
 		Artifacts: s.artifacts,
 		Gate:      s.gate, Apps: s.listing(), Version: version, Log: s.log, Stopping: s.stopping, Refused: s.auditDenial,
 	}))

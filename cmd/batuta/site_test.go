@@ -22,6 +22,7 @@ import (
 	"batuta/internal/api/client"
 	"batuta/internal/config"
 	"batuta/internal/lab"
+	"batuta/pipeline"
 )
 
 // staticBinary is Batuta as it is released: one static file.
@@ -56,6 +57,7 @@ type site struct {
 	token   string
 	ships   []lab.Ship
 	client  *client.Client
+	wrap    func(pipeline.Store) pipeline.Store // of the server that serve runs; nil: the store as it is
 }
 
 // siteToken opens every test's server.
@@ -155,7 +157,7 @@ func (s *site) serve(t *testing.T) *server {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	running, err := newServer(t.Context(), cfg, parts{log: log, binary: binary(t)})
+	running, err := newServer(t.Context(), cfg, parts{log: log, binary: binary(t), wrap: s.wrap})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,6 +39,9 @@ func TestEveryRouteHasARule(t *testing.T) {
 	for path, methods := range describe(t, w).Paths {
 		for method, op := range methods {
 			method, place := strings.ToUpper(method), fill.Replace(path)
+			if op.OperationID == "key" { // for everybody
+				continue
+			}
 			if got := ask(t, w, "", method, place, ""); got.status != http.StatusUnauthorized {
 				t.Errorf("%s %s without a token: %d", method, path, got.status)
 			}

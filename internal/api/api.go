@@ -94,6 +94,9 @@ type Config struct {
 	Lineage   Lineage
 	Recipes   Recipes
 
+	// Key is the public part of what the server signs releases with, in PEM.
+	Key string
+
 	Logs Logs
 	// Artifacts is what the tests of a run left: a directory for each test.
 	Artifacts func(batuta.RunID) fs.FS
@@ -147,6 +150,7 @@ func assemble(c Config) (*server, *http.ServeMux) {
 	s.aboutDeliveries()
 	s.aboutLineage()
 	s.aboutRecipes()
+	s.aboutKey()
 	return s, mux
 }
 

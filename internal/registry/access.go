@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"net/http"
+	"regexp"
 
 	"github.com/distribution/distribution/v3/registry/api/errcode"
 	v2 "github.com/distribution/distribution/v3/registry/api/v2"
@@ -13,11 +14,15 @@ import (
 type Access struct {
 	Repository string // path without the host: portal/web; empty to only be recognised (docker login)
 	Push       bool   // write or delete, rather than read
+	Referrers  bool   // what is written is the list of what refers to an image, such as its signatures
 }
 
 // denial says that the access is denied. Words of its own matter: Docker
 // shows them, and goes on trying for a minute when it gets none.
 func (a Access) denial() string {
+	if a.Push && a.Referrers {
+		return "only the server writes what signs the images of " + a.Repository
+	}
 	if a.Push {
 		return "this token may not push to " + a.Repository
 	}
@@ -87,8 +92,12 @@ func (g gate) catalog(w http.ResponseWriter, _ *http.Request) {
 	refuse(w, errcode.ErrorCodeUnsupported)
 }
 
+// referrersTag is the tag of a list of referrers, by the distribution
+// specification 1.1.
+var referrersTag = regexp.MustCompile(`^sha256-[0-9a-f]{64}$`)
+
 func (g gate) pass(w http.ResponseWriter, r *http.Request, push bool) {
-	access := Access{Repository: mux.Vars(r)["name"], Push: push}
+	access := Access{Repository: mux.Vars(r)["name"], Push: push, Referrers: referrersTag.MatchString(mux.Vars(r)["reference"])}
 	switch g.decide(r, access) {
 	case Granted:
 		g.next.ServeHTTP(w, r)

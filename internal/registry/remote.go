@@ -27,17 +27,11 @@ type Remote struct {
 // batuta.Denied if the credentials do not do, batuta.Unavailable if there is no
 // sensible answer.
 func (r Remote) Has(ctx context.Context, image batuta.Image) (bool, error) {
-	ref, err := name.NewDigest(image.String(), r.options()...)
+	ref, options, err := r.reach(ctx, image)
 	if err != nil {
-		return false, notAnImage(image, err)
+		return false, err
 	}
-	login := authn.Anonymous
-	if r.is(ref.Context()) {
-		if login, err = r.login(); err != nil {
-			return false, err
-		}
-	}
-	_, err = remote.Head(ref, remote.WithContext(ctx), remote.WithAuth(login))
+	_, err = remote.Head(ref, options...)
 	err = clientError("look for "+image.String(), err)
 	if errors.Is(err, batuta.NotFound) {
 		return false, nil

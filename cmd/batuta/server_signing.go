@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"strconv"
+	"sync"
+
+	"batuta"
+	"batuta/internal/registry"
+	"batuta/internal/signing"
+	"batuta/pipeline"
+)
+
+// signingKey is the file of the server's key pair in the data directory.
+const signingKey = "signing.key"
+
+// signer keeps signatures by the server's key beside the images.
+type signer struct {
+	*server
+	writing sync.Mutex // an image's list of signatures is read, and written with one more
+}
+
+var _ pipeline.Signer = (*signer)(nil)
+
+// releaseLabel is the annotation by which a release's signatures are found
+// among those of others that have the same image. It is no proof.
+const releaseLabel = "batuta.release"
+
+func labelsOf(r batuta.Release) map[string]string {
+	return map[string]string{releaseLabel: strconv.Itoa(int(r.Number))}
+}
+
+// Sign signs an image of a release, and keeps that in the image's registry.
+func (s *signer) Sign(ctx context.Context, r batuta.Release, image batuta.ImageName) (batuta.Digest, error) {
+	signature, err := s.signing.Sign(r, image)
+	if err != nil {
+		return "", err
+	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.imageRegistry(s.robots.sign).Attach(ctx, r.Images[image], registry.Referrer{
+		Artifact: signing.Artifact, Media: signing.Payload, Content: signature.Payload,
+		Notes: map[string]string{signing.Annotation: signature.Base64}, Labels: labelsOf(r),
+	})
+}
+
+// Verify looks for that signature. A registry that does not answer is
+// batuta.Unavailable.
+func (s *signer) Verify(ctx context.Context, r batuta.Release, image batuta.ImageName) (bool, error) {
+	if r.Created.Before(s.signing.Since()) {
+		return false, nil
+	}
+	attached, err := s.imageRegistry(s.robots.sign).Referrers(ctx, r.Images[image], signing.Artifact, labelsOf(r))
+	if err != nil {
+		return false, err
+	}
+	var found []signing.Signature
+	for _, a := range attached {
+		found = append(found, signing.Signature{Payload: a.Content, Base64: a.Notes[signing.Annotation]})
+	}
+	return true, s.signing.Verify(r, image, found)
+}
