@@ -175,8 +175,8 @@ type Run struct {
 	Created     time.Time       `json:"created"`
 	Started     time.Time       `json:"started,omitzero"`
 	Ended       time.Time       `json:"ended,omitzero"`
-	Error       string          `json:"error,omitempty"`     // why it failed, for a person
-	CancelBy    string          `json:"cancel_by,omitempty"` // who asked to cancel it, once somebody did
+	Error       string          `json:"error,omitempty"`      // why it failed, for a person
+	CancelBy    string          `json:"cancel_by,omitempty"`  // who asked to cancel it, once somebody did
 	LogDeleted  time.Time       `json:"log_deleted,omitzero"` // when what it printed was deleted, as it was old
 	Steps       []Step          `json:"steps,omitempty"`
 }

@@ -30,6 +30,9 @@ func (db *DB) Approve(ctx context.Context, id batuta.RunID, by string, need int)
 		if err := t.exec(ctx, "UPDATE runs SET status = 'queued' WHERE id = ?", id); err != nil {
 			return false, err
 		}
+		if err := t.line(ctx, run.App, id); err != nil {
+			return false, err
+		}
 		return true, t.tellRun(ctx, id)
 	})
 }

@@ -187,7 +187,11 @@ func (t *tx) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.Status = cmp.Or(r.Status, batuta.RunQueued)
+	if r.Status = cmp.Or(r.Status, batuta.RunQueued); r.Status == batuta.RunQueued {
+		if err := t.line(ctx, r.App, r.ID); err != nil {
+			return 0, err
+		}
+	}
 	if n, ok := pipeline.NoticeOfRun(r, ""); ok {
 		err = t.tell(ctx, n)
 	}

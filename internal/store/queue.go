@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"batuta"
@@ -32,33 +34,40 @@ func (db *DB) Claim(ctx context.Context) (batuta.Run, pipeline.Lease, error) {
 	return c.run, c.lease, err
 }
 
-// nextRun finds the run to claim. The apps that wait are found by skipping
-// through an index, and of each app only the first run that may start is
-// looked at: what it takes does not grow with the number of runs that wait.
-const nextRun = `WITH RECURSIVE waiting (app) AS (
-		SELECT min(app) FROM runs WHERE status = 'queued'
-		UNION ALL
-		SELECT (SELECT min(app) FROM runs WHERE status = 'queued' AND app > waiting.app) FROM waiting WHERE app IS NOT NULL
-	), may (id, served, turn) AS (
-		SELECT id, 0, 1 FROM runs WHERE status = 'running' AND holder <> ?
-		UNION ALL
-		SELECT (SELECT id FROM runs AS first WHERE status = 'queued' AND app = waiting.app AND NOT EXISTS (
-				SELECT 1 FROM runs WHERE status = 'running' AND app = first.app AND lane = first.lane) ORDER BY id LIMIT 1),
-			(SELECT max(started) FROM runs WHERE app = waiting.app), 2
-		FROM waiting WHERE app IS NOT NULL
-	)
-	SELECT runs.id, epoch + 1 FROM may JOIN runs ON runs.id = may.id ORDER BY turn, served, may.id LIMIT 1`
+// interrupted is the first run that an earlier server left running. By id + 0
+// the few that run are sorted; by id all runs there ever were are looked at in
+// their order.
+const interrupted = "SELECT id, epoch + 1 FROM runs WHERE status = 'running' AND holder <> ? ORDER BY id + 0 LIMIT 1"
 
 func (t *tx) claim(ctx context.Context, holder string) (pipeline.Lease, error) {
 	var l pipeline.Lease
-	err := t.QueryRowContext(ctx, nextRun, holder).Scan(&l.Run, &l.Epoch)
-	if err != nil {
+	err := t.QueryRowContext(ctx, interrupted, holder).Scan(&l.Run, &l.Epoch)
+	if err == nil {
+		return l, t.exec(ctx, "UPDATE runs SET holder = ?, epoch = ? WHERE id = ?", holder, l.Epoch, l.Run)
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return l, err
+	}
+	if err := t.QueryRowContext(ctx, nextQueued).Scan(&l.Run, &l.Epoch); err != nil {
 		return l, missing(err, "no run is waiting")
 	}
-	err = t.exec(ctx, `UPDATE runs SET status = 'running', holder = ?, epoch = ?,
-		started = CASE started WHEN 0 THEN ? ELSE started END WHERE id = ?`,
-		holder, l.Epoch, micros(now()), l.Run)
-	return l, err
+	return l, t.start(ctx, l, holder)
+}
+
+// start has a queued run run, and its app wait again for its turn if more of
+// it are queued.
+func (t *tx) start(ctx context.Context, l pipeline.Lease, holder string) error {
+	var app batuta.AppName
+	started := micros(now())
+	err := t.QueryRowContext(ctx, "UPDATE runs SET status = 'running', holder = ?, epoch = ?, started = ? WHERE id = ? RETURNING app",
+		holder, l.Epoch, started, l.Run).Scan(&app)
+	if err != nil {
+		return err
+	}
+	if err := t.exec(ctx, "UPDATE turns SET served = ? WHERE app = ?", started, app); err != nil {
+		return err
+	}
+	return t.unline(ctx, app)
 }
 
 // Cancel ends a run as cancelled if it is queued, and tells whether it was.
@@ -84,6 +93,9 @@ func (db *DB) Cancel(ctx context.Context, id batuta.RunID, by string) (bool, err
 		}
 		err = t.exec(ctx, "UPDATE runs SET status = 'cancelled', ended = ?, error = ? WHERE id = ?",
 			micros(now()), "cancelled by "+by, id)
+		if err == nil {
+			err = t.unline(ctx, app)
+		}
 		if err != nil {
 			return false, err
 		}

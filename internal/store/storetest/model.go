@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -17,7 +18,7 @@ func agreesWithModel(t *testing.T, l *lab) {
 	for seed := range uint64(8) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
-			m := &model{lab: newLab(t, l.open), random: rand.New(rand.NewPCG(seed, 1)), deliveries: map[string]batuta.RunID{}}
+			m := &model{lab: newLab(t, l.open), random: rand.New(rand.NewPCG(seed, 1)), deliveries: map[string]batuta.RunID{}, since: map[batuta.AppName]int{}}
 			for i := range 120 {
 				what := m.step()
 				if t.Failed() {
@@ -38,8 +39,9 @@ type model struct {
 	random     *rand.Rand
 	runs       []modelRun // by number
 	deliveries map[string]batuta.RunID
-	leases     []pipeline.Lease // all there ever were
-	turns      int              // how many runs were started
+	leases     []pipeline.Lease       // all there ever were
+	turns      int                    // how many runs were started
+	since      map[batuta.AppName]int // the run with which an app that waits began to
 }
 
 type modelRun struct {
@@ -87,12 +89,12 @@ func (m *model) push() string {
 	want, known := m.deliveries[key]
 	if !known {
 		lane := "push " + p.Ref
-		for i, r := range m.runs {
+		want = m.add(modelRun{app: p.App, lane: lane, status: batuta.RunQueued})
+		for i, r := range m.runs[:want-1] {
 			if r.app == p.App && r.lane == lane && r.status == batuta.RunQueued {
 				m.runs[i].status = batuta.RunSuperseded
 			}
 		}
-		want = m.add(modelRun{app: p.App, lane: lane, status: batuta.RunQueued})
 		m.deliveries[key] = want
 	}
 	if got != (pipeline.Receipt{Run: want, Duplicate: known}) {
@@ -102,6 +104,9 @@ func (m *model) push() string {
 }
 
 func (m *model) add(r modelRun) batuta.RunID {
+	if !slices.ContainsFunc(m.runs, func(o modelRun) bool { return o.app == r.app && o.status == batuta.RunQueued }) {
+		m.since[r.app] = len(m.runs)
+	}
 	m.runs = append(m.runs, r)
 	return batuta.RunID(len(m.runs))
 }
@@ -146,14 +151,17 @@ func (m *model) take() string {
 }
 
 // next is the oldest run that may start of the app that was served least
-// recently; -1 if there is none.
+// recently, or of those never served began to wait first; -1 if there is none.
 func (m *model) next() int {
 	served, best := map[batuta.AppName]int{}, -1
 	for _, r := range m.runs {
 		served[r.app] = max(served[r.app], r.turn)
 	}
 	for i, r := range m.runs {
-		if m.may(r) && (best < 0 || served[r.app] < served[m.runs[best].app]) {
+		if !m.may(r) {
+			continue
+		}
+		if best < 0 || cmp.Or(served[r.app]-served[m.runs[best].app], m.since[r.app]-m.since[m.runs[best].app]) < 0 {
 			best = i
 		}
 	}
