@@ -221,6 +221,7 @@ type Release struct {
 	Pins      map[string]Image           `json:"pins,omitempty"`   // what other image references of the documents meant when it was made
 	Order     []EnvironmentName          `json:"order"`            // promote in batuta.yml: the first is deployed on push
 	Stages    map[EnvironmentName]Stage  `json:"stages,omitempty"` // the rules of those that have any
+	Notify    []NotifyRule               `json:"notify,omitempty"` // who is told of what
 	Documents map[EnvironmentName]string `json:"documents,omitempty"`
 	Created   time.Time                  `json:"created"`
 }

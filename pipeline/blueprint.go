@@ -38,7 +38,7 @@ func (a App) blueprint(tree fs.FS, extra batuta.EnvironmentName, shared *templat
 	} else if err != nil {
 		return b, err
 	}
-	b.Recipe, err = parseRecipe(RecipeFile, data, a.Name, shared)
+	b.Recipe, err = parseRecipe(RecipeFile, data, setting{&a, tree, shared})
 	problems := asProblems(err)
 	envs, named := b.Recipe.Promote, "%s names %s in promote"
 	if extra != "" && !slices.Contains(envs, extra) {

@@ -27,6 +27,7 @@ on:
   cron: ["0 4 * * *", {schedule: "@daily", zone: Europe/Berlin, ref: main, missed: skip}]
   poll: 2m
 promote: [qa, {to: production, soak: 1h, approvers: [ada, eva], approvals: 2, windows: ["Mon-Thu 08:00-16:00 Europe/Berlin"], freeze: ["2026-12-20..2027-01-06"]}]
+notify: [{to: team}, {to: ops, on: [approval, drift], environments: [production], branches: [main]}]
 concurrency: cancel
 timeout: 30m
 retries: 2

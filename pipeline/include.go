@@ -49,51 +49,53 @@ func (i *Include) check(doc *document.Document, at document.Path) {
 // include fills in what the file does not say by what the template says:
 // images and tests by their names, all else by its key at the top. The error is
 // what is wrong with the template.
-func (w *recipeFile) include(doc *document.Document, t template) error {
+func (w *recipeFile) include(doc *document.Document, in setting) error {
 	var shared recipeFile
-	from := document.Read(t.name, t.data, &shared)
+	from := document.Read(in.shared.name, in.shared.data, &shared)
 	for _, key := range []string{"app", "include"} {
 		if from.Has(document.Path{key}) {
 			from.Problem(document.Path{key}, "a shared pipeline has no "+key, "remove it: the file that includes this one says it")
 		}
 	}
-	own := document.Path{}
+	w.take(shared)
+	keys := map[string]func(){
+		"on":          func() { w.On = shared.On },
+		"promote":     func() { w.Order = shared.Order },
+		"notify":      func() { w.Notify = shared.Notify },
+		"concurrency": func() { w.Concurrency = shared.Concurrency },
+		"timeout":     func() { w.Timeout = shared.Timeout },
+		"retries":     func() { w.Retries = shared.Retries },
+	}
+	for key, take := range keys {
+		if !doc.Has(document.Path{key}) {
+			take()
+		}
+	}
+	shared.judge(from, w.Images, in.app)
+	return from.Err()
+}
+
+// take takes the images and the tests of a template that the file does not
+// have itself.
+func (w *recipeFile) take(shared recipeFile) {
+	if w.Images == nil {
+		w.Images = map[string]imageRecipe{}
+	}
 	for name, image := range shared.Images {
-		if _, there := w.Images[name]; there {
-			continue
+		if _, there := w.Images[name]; !there {
+			w.Images[name] = image
 		}
-		if w.Images == nil {
-			w.Images = map[string]imageRecipe{}
-		}
-		w.Images[name] = image
 	}
 	for _, test := range shared.Test {
 		if !slices.ContainsFunc(w.Test, func(t trial.Test) bool { return t.Name == test.Name }) {
 			w.Test = append(w.Test, test)
 		}
 	}
-	if !doc.Has(own.At("on")) {
-		w.On = shared.On
-	}
-	if !doc.Has(own.At("promote")) {
-		w.Order = shared.Order
-	}
-	if !doc.Has(own.At("concurrency")) {
-		w.Concurrency = shared.Concurrency
-	}
-	if !doc.Has(own.At("timeout")) {
-		w.Timeout = shared.Timeout
-	}
-	if !doc.Has(own.At("retries")) {
-		w.Retries = shared.Retries
-	}
-	shared.judge(from, w.Images)
-	return from.Err()
 }
 
 // judge finds what is wrong with a template, beside the images that the whole
-// has.
-func (w recipeFile) judge(doc *document.Document, images map[string]imageRecipe) {
+// has. It may tell of environments that not every app has that includes it.
+func (w recipeFile) judge(doc *document.Document, images map[string]imageRecipe, app *App) {
 	top, r := document.Path{}, Recipe{}
 	all := map[string]imageRecipe{}
 	known := map[batuta.ImageName]builder.Recipe{}
@@ -109,6 +111,7 @@ func (w recipeFile) judge(doc *document.Document, images map[string]imageRecipe)
 	if len(w.Order) > 0 {
 		readOrder(doc, top.At("promote"), w.Order)
 	}
+	readNotify(doc, top.At("notify"), w.Notify, nil, setting{app: app})
 	r.readBounds(doc, w)
 }
 

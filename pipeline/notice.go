@@ -22,6 +22,7 @@ type Notice struct {
 	Ref         string                 `json:"ref,omitempty"`       // what was pushed to, as the forge names it
 	Recovered   bool                   `json:"recovered,omitempty"` // it went live, and the run before it failed
 	Text        string                 `json:"text"`
+	Told        []Told                 `json:"told,omitempty"` // whom batuta.yml has told of it, beside those whom server.yml does
 }
 
 // NoticeKind is what a notice is about.
@@ -44,6 +45,32 @@ const (
 	RunSuperseded  NoticeKind = "run superseded"
 	WentLive       NoticeKind = "went live"
 )
+
+// Topics is what a notice is about; the first that somebody asked for is the
+// one that they are told. Of how a run goes on only forges are told, so that
+// has none.
+func (n Notice) Topics() []batuta.Topic {
+	switch n.Kind {
+	case DriftSeen, DriftGone:
+		return []batuta.Topic{batuta.OnDrift}
+	case ShipLost, ShipBack:
+		return []batuta.Topic{batuta.OnLost}
+	case RepairFailed, RunFailed:
+		return []batuta.Topic{batuta.OnFailed}
+	case ApprovalWanted:
+		return []batuta.Topic{batuta.OnApproval}
+	case WentLive:
+		var all []batuta.Topic
+		if n.Recovered {
+			all = append(all, batuta.OnRecovery)
+		}
+		if n.RunKind == batuta.RunPromotion {
+			all = append(all, batuta.OnPromotion)
+		}
+		return append(all, batuta.OnLive)
+	}
+	return nil
+}
 
 // Key names the event: a notice that is told twice has the same key, and
 // reaches each addressee once.

@@ -18,6 +18,10 @@ import (
 	"batuta/internal/gitsource"
 )
 
+// ReadStep is the step of a run that reads its recipe, and returns the
+// Blueprint.
+const ReadStep = "read"
+
 // push is the run of a push: source, read, build, test, release,
 // sign, deploy.
 func (j *journey) push(ctx context.Context) error {
@@ -34,7 +38,7 @@ func (j *journey) push(ctx context.Context) error {
 	if err := j.muted(ctx, tree); err != nil {
 		return err
 	}
-	blueprint, err := step(ctx, j, "read", repeatable, j.read)
+	blueprint, err := step(ctx, j, ReadStep, repeatable, j.read)
 	if err != nil {
 		return err
 	}
@@ -263,7 +267,7 @@ func (j *journey) release(b Blueprint, images map[batuta.ImageName]batuta.Image)
 		}
 		r, err := j.Store.AddRelease(ctx, j.lease, batuta.Release{
 			App: j.app.Name, Run: j.run.ID, Revision: j.run.Push.Revision, Message: j.run.Push.Message,
-			Images: images, Pins: pins, Order: b.Recipe.Promote, Stages: b.Recipe.Stages, Documents: b.Documents,
+			Images: images, Pins: pins, Order: b.Recipe.Promote, Stages: b.Recipe.Stages, Notify: b.Recipe.Notify, Documents: b.Documents,
 		})
 		if err == nil {
 			fmt.Fprintf(log, "release %d\n", r.Number)

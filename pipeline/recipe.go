@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"time"
@@ -26,6 +27,7 @@ type Recipe struct {
 	On          Triggers                                `json:"on"`
 	Promote     []batuta.EnvironmentName                `json:"promote"`
 	Stages      map[batuta.EnvironmentName]batuta.Stage `json:"stages,omitempty"` // of the environments that have rules
+	Notify      []batuta.NotifyRule                     `json:"notify,omitempty"` // who is told of what, beside those whom server.yml says
 	Concurrency Concurrency                             `json:"concurrency"`
 	Timeout     time.Duration                           `json:"timeout"`           // of the run, waiting for its environment not counted
 	Retries     *int                                    `json:"retries,omitempty"` // of a step after something outside did not answer; nil: the server's
@@ -59,6 +61,7 @@ type recipeFile struct {
 	Test        []trial.Test           `yaml:"test,omitempty"`
 	On          triggersFile           `yaml:"on"`
 	Order       []stageFile            `yaml:"promote"`
+	Notify      []batuta.NotifyRule    `yaml:"notify,omitempty"`
 	Concurrency Concurrency            `yaml:"concurrency"`
 	Timeout     time.Duration          `yaml:"timeout"`
 	Retries     *int                   `yaml:"retries,omitempty"`
@@ -69,26 +72,31 @@ type recipeFile struct {
 //
 // What it includes is not at hand here: it is left out, and so is what can
 // only be judged with it.
-func ParseRecipe(file string, data []byte) (Recipe, error) { return parseRecipe(file, data, "", nil) }
+func ParseRecipe(file string, data []byte) (Recipe, error) { return parseRecipe(file, data, setting{}) }
 
-// parseRecipe reads the recipe of an app; of any, if app is empty. The
-// template is what it includes; nil if it includes nothing, or that is not at
-// hand.
-func parseRecipe(file string, data []byte, app batuta.AppName, t *template) (Recipe, error) {
+// setting is what a recipe is judged by beside itself, as far as it is at hand.
+type setting struct {
+	app    *App      // whose it is, as server.yml has it
+	tree   fs.FS     // where its documents are
+	shared *template // what it includes; nil also if it includes nothing
+}
+
+// parseRecipe reads the recipe of an app.
+func parseRecipe(file string, data []byte, in setting) (Recipe, error) {
 	var written recipeFile
 	doc := document.Read(file, data, &written)
 	top := document.Path{}
-	if t != nil {
-		if err := written.include(doc, *t); err != nil {
+	if in.shared != nil {
+		if err := written.include(doc, in); err != nil {
 			return Recipe{App: batuta.AppName(written.App)}, append(doc.Problems(), asProblems(err)...).Err()
 		}
 	}
 	r := Recipe{App: batuta.AppName(written.App), Images: map[batuta.ImageName]builder.Recipe{}, Retries: written.Retries, Include: written.Include}
-	open := written.Include != nil && t == nil // what it includes is missing
+	open := written.Include != nil && in.shared == nil // what it includes is missing
 	if err := batuta.CheckLabel(written.App); err != nil {
 		problem(doc, top.At("app"), err)
-	} else if app != "" && r.App != app {
-		doc.Problem(top.At("app"), fmt.Sprintf("this is the repository of %s, not of %s", app, r.App), "give the app the same name here and in server.yml")
+	} else if in.app != nil && r.App != in.app.Name {
+		doc.Problem(top.At("app"), fmt.Sprintf("this is the repository of %s, not of %s", in.app.Name, r.App), "give the app the same name here and in server.yml")
 	}
 	for _, name := range slices.Sorted(maps.Keys(written.Images)) {
 		r.Images[batuta.ImageName(name)] = readImage(doc, top.At("images", name), name, written.Images)
@@ -101,6 +109,10 @@ func parseRecipe(file string, data []byte, app batuta.AppName, t *template) (Rec
 	if !open || len(written.Order) > 0 {
 		r.Promote, r.Stages = readOrder(doc, top.At("promote"), written.Order)
 	}
+	if !doc.Has(top.At("notify")) { // what a template says was judged with it
+		in.tree = nil
+	}
+	r.Notify = readNotify(doc, top.At("notify"), written.Notify, r.Promote, in)
 	written.Include.check(doc, top.At("include"))
 	r.readBounds(doc, written)
 	return r, doc.Err()

@@ -108,6 +108,9 @@ func TestParseWholeRecipe(t *testing.T) {
 	if len(r.On.Cron) != 2 || r.On.Cron[0].Missed != pipeline.MissedOnce || r.On.Cron[1].Zone != "Europe/Berlin" || r.On.Cron[1].Ref != "refs/heads/main" {
 		t.Errorf("cron: %+v", r.On.Cron)
 	}
+	if len(r.Notify) != 2 || len(r.Notify[0].On) != len(batuta.Topics()) || r.Notify[1].Branches[0] != "main" {
+		t.Errorf("notify: %+v", r.Notify)
+	}
 	if s := r.Stages["production"]; s.Soak != time.Hour || s.Approvals != 2 || len(r.Stages) != 1 || len(r.Promote) != 2 {
 		t.Errorf("stages: %+v, order: %v", r.Stages, r.Promote)
 	}

@@ -27,8 +27,8 @@ func (r Recipe) YAML() ([]byte, error) {
 func (r Recipe) written() recipeFile {
 	w := recipeFile{
 		App: string(r.App), Images: map[string]imageRecipe{}, Test: r.Tests,
-		On:          triggersFile{Push: r.On.Push, PullRequest: r.On.PullRequest, Cron: r.On.Cron, Poll: r.On.Poll},
-		Concurrency: r.Concurrency, Timeout: r.Timeout, Retries: r.Retries,
+		On:     triggersFile{Push: r.On.Push, PullRequest: r.On.PullRequest, Cron: r.On.Cron, Poll: r.On.Poll},
+		Notify: r.Notify, Concurrency: r.Concurrency, Timeout: r.Timeout, Retries: r.Retries,
 	}
 	for name, image := range r.Images {
 		w.Images[string(name)] = writtenImage(image)

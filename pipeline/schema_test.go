@@ -8,6 +8,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"batuta"
 	"batuta/deployer/trial"
 	"batuta/internal/schema"
 )
@@ -60,6 +61,7 @@ func recipeForms() map[reflect.Type]*jsonschema.Schema {
 	))
 	return map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[trial.Command](): schema.OneOf(text, schema.List(schema.Scalar())),
+		reflect.TypeFor[batuta.Topic]():  schema.Word(texts(batuta.Topics())...),
 		reflect.TypeFor[Concurrency]():   schema.Word("supersede", "queue", "cancel"),
 		reflect.TypeFor[imageCache]():    schema.Object(schema.Key{Name: "from", Of: names}, schema.Key{Name: "to", Of: schema.Word("inline", "max", "none")}),
 		reflect.TypeFor[cronFile]():      schema.OneOf(cron, schema.List(cron)),

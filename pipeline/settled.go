@@ -23,7 +23,7 @@ func (p *Pipeline) Settled(ctx context.Context, name batuta.AppName) (Settled, e
 	if err != nil {
 		return Settled{}, err
 	}
-	run, err := p.Store.Newest(ctx, name, "read")
+	run, err := p.Store.Newest(ctx, name, ReadStep)
 	if err != nil {
 		return Settled{}, err
 	}

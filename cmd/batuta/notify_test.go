@@ -58,7 +58,7 @@ func TestPeopleAreToldHowARunEnded(t *testing.T) {
 	if three.Kind != pipeline.WentLive || three.Run != mended.ID || !three.Recovered {
 		t.Errorf("of the third run people are told %+v", three)
 	}
-	if topics := topicsOf(four); four.Run != promoted.ID || len(topics) != 2 || topics[0] != config.OnPromotion || topics[1] != config.OnLive {
+	if topics := four.Topics(); four.Run != promoted.ID || len(topics) != 2 || topics[0] != batuta.OnPromotion || topics[1] != batuta.OnLive {
 		t.Errorf("of the promotion people are told %+v, about %v", four, topics)
 	}
 }
@@ -79,11 +79,17 @@ func TestNobodyWaitsForWhoIsTold(t *testing.T) {
 // listeners is who is told by a server.yml.
 func listeners(t *testing.T, notify string) *notifier {
 	t.Helper()
+	return newNotifier(notifying(t, notify))
+}
+
+// notifying is a server.yml with such a notify.
+func notifying(t *testing.T, notify string) *config.Config {
+	t.Helper()
 	c, err := config.Parse("server.yml", []byte("url: https://batuta.example.edu\nships: {a: {endpoint: unix:///run/docker.sock}}\napps: {shop: {}, blog: {}}\nnotify: "+notify+"\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newNotifier(c)
+	return c
 }
 
 func TestWhoIsToldWhat(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 	"batuta/deployer"
 	"batuta/deployer/shiptest"
 	"batuta/deployer/trial"
+	"batuta/internal/config"
 	"batuta/internal/gitsource"
 	"batuta/internal/lab"
 	"batuta/internal/store"
@@ -72,6 +73,7 @@ type world struct {
 	crew    []batuta.AppName                     // apps beside testApp, with the same grants
 
 	includes []batuta.AppName // whose pipelines all apps may include
+	notify   *config.Config   // whose notify tells; nil: nobody has a name there
 }
 
 const (
@@ -204,7 +206,7 @@ func pinned(reference string) batuta.Image {
 
 // Addressees wants to know what people are told.
 func (w *world) Addressees(n pipeline.Notice) []string {
-	if len(topicsOf(n)) == 0 {
+	if len(n.Topics()) == 0 {
 		return nil
 	}
 	return []string{"people"}
@@ -287,11 +289,19 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 func (w *world) app(name batuta.AppName, ships map[string][]deployer.ShipInfo) pipeline.App {
 	return pipeline.App{
 		Name: name, Repository: gitsource.Repository{URL: string(name)}, Images: "registry.example.edu/" + string(name), Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret}, Keep: w.keep, Poll: w.poll,
-		Includes: w.includes,
+		Includes: w.includes, Listeners: w.listeners(name),
 		Grants: map[batuta.EnvironmentName]pipeline.Grant{
 			"qa": {Ships: ships["qa"]}, "preview": {Ships: ships["qa"]}, "production": {Ships: ships["production"]},
 		},
 	}
+}
+
+// listeners are those whom an app may have told.
+func (w *world) listeners(app batuta.AppName) []string {
+	if w.notify == nil {
+		return nil
+	}
+	return w.notify.Listeners(app)
 }
 
 // work lets the pipeline work, and tell of it, until the returned function is

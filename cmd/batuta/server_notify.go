@@ -63,39 +63,17 @@ func listenerName(l config.Listener) string {
 	return fmt.Sprintf("notify %s #%x", shown, sum[:4])
 }
 
-// topicsOf is what a notice is about, in server.yml's words; the first that
-// somebody asked for is the one that they are told.
-func topicsOf(n pipeline.Notice) []config.Topic {
-	switch n.Kind {
-	case pipeline.DriftSeen, pipeline.DriftGone:
-		return []config.Topic{config.OnDrift}
-	case pipeline.ShipLost, pipeline.ShipBack:
-		return []config.Topic{config.OnLost}
-	case pipeline.RepairFailed, pipeline.RunFailed:
-		return []config.Topic{config.OnFailed}
-	case pipeline.ApprovalWanted:
-		return []config.Topic{config.OnApproval}
-	case pipeline.WentLive:
-		var all []config.Topic
-		if n.Recovered {
-			all = append(all, config.OnRecovery)
+// topic is what a listener is told that a notice is about: what server.yml
+// says, or else what batuta.yml does within that.
+func (l listener) topic(n pipeline.Notice) (batuta.Topic, bool) {
+	for _, topic := range n.Topics() {
+		if l.Wants(topic, n.App) {
+			return topic, true
 		}
-		if n.RunKind == batuta.RunPromotion {
-			all = append(all, config.OnPromotion)
-		}
-		return append(all, config.OnLive)
 	}
-	return nil // of how a run goes on only forges are told
-}
-
-// topic is what a listener asked to be told that a notice is about.
-func (l listener) topic(n pipeline.Notice) (config.Topic, bool) {
-	if len(l.Apps) > 0 && !slices.Contains(l.Apps, n.App) {
-		return "", false
-	}
-	for _, t := range topicsOf(n) {
-		if len(l.On) == 0 || slices.Contains(l.On, t) {
-			return t, true
+	for _, told := range n.Told {
+		if told.To == l.Name && l.Takes(told.App) {
+			return told.Topic, true
 		}
 	}
 	return "", false
@@ -129,7 +107,7 @@ func (n *notifier) Deliver(ctx context.Context, l pipeline.Letter) error {
 	return &batuta.Error{Kind: batuta.NotFound, Message: "server.yml does not name it any more"}
 }
 
-func (n *notifier) message(what pipeline.Notice, topic config.Topic) notify.Message {
+func (n *notifier) message(what pipeline.Notice, topic batuta.Topic) notify.Message {
 	m := notify.Message{
 		At: what.At, Topic: string(topic), Kind: string(what.Kind), App: what.App, Environment: what.Environment,
 		Ship: what.Ship, Run: what.Run, Text: what.Text,

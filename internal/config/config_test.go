@@ -130,7 +130,7 @@ func TestLoadReadsTheWholeFile(t *testing.T) {
 		"reconcile":      {c.Reconcile.Every, 30 * time.Second},
 		"history":        {c.History.Events, 500},
 		"notify":         {c.Notify[0].URL.Reveal() + " " + c.Notify[0].Secret.Reveal(), "https://chat.example.edu/in a-secret-between-us"},
-		"notify on":      {c.Notify[0].On[1], config.OnLost},
+		"notify on":      {c.Notify[0].On[1], batuta.OnLost},
 		"keep":           {c.Keep.Releases, 3},
 		"keep artifacts": {c.Keep.Artifacts, 48 * time.Hour},
 		"keep logs":      {c.Keep.Logs, 240 * time.Hour},

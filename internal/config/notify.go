@@ -14,36 +14,11 @@ import (
 
 // Listener is somebody who is told what people should know.
 type Listener struct {
+	Name   string           `yaml:"name"`   // by which batuta.yml has it told; empty: it cannot
 	URL    Secret           `yaml:"url"`    // http or https: a webhook of one's own; else what shoutrrr knows
 	Secret Secret           `yaml:"secret"` // signs what a webhook is told; at least MinTokenLength bytes; none: it is not signed
-	On     []Topic          `yaml:"on"`     // empty: all
-	Apps   []batuta.AppName `yaml:"apps"`   // empty: all, and the ships
-}
-
-// Topic is what something to know is about.
-type Topic string
-
-// The topics.
-const (
-	OnDrift     Topic = "drift"     // an environment is not as its live release wants it, or is again
-	OnLost      Topic = "lost"      // a ship does not answer, or does again
-	OnFailed    Topic = "failed"    // a run failed
-	OnRecovery  Topic = "recovery"  // a run succeeded, and the one before it had failed
-	OnApproval  Topic = "approval"  // something waits for a person to say yes
-	OnPromotion Topic = "promotion" // a promotion is live
-	OnLive      Topic = "live"      // a release is live
-)
-
-var topics = words([]Topic{OnDrift, OnLost, OnFailed, OnRecovery, OnApproval, OnPromotion, OnLive})
-
-// UnmarshalDocument takes one of the words.
-func (t *Topic) UnmarshalDocument(n document.Node) error {
-	text, _ := n.Scalar()
-	if !slices.Contains(topics, text) {
-		n.Problem(fmt.Sprintf("no topic %q", text), document.Suggest(text, topics))
-	}
-	*t = Topic(text)
-	return nil
+	On     []batuta.Topic   `yaml:"on"`     // whatever batuta.yml says; empty: all, or none of one with a name
+	Apps   []batuta.AppName `yaml:"apps"`   // that it is told of, and that may have it told; empty: all, and the ships
 }
 
 // IsWebhook tells whether it is a program of one's own, and not a chat.
@@ -52,9 +27,40 @@ func (l Listener) IsWebhook() bool {
 	return scheme == "http" || scheme == "https"
 }
 
+// Wants tells whether it is told of a topic whatever batuta.yml says; app is
+// empty for what is about a ship.
+func (l Listener) Wants(topic batuta.Topic, app batuta.AppName) bool {
+	return l.Takes(app) && (slices.Contains(l.On, topic) || len(l.On) == 0 && l.Name == "")
+}
+
+// Takes tells whether it is told of an app at all.
+func (l Listener) Takes(app batuta.AppName) bool {
+	return len(l.Apps) == 0 || slices.Contains(l.Apps, app)
+}
+
+// Listeners names those whom an app's batuta.yml may have told, in the order of
+// the file.
+func (c *Config) Listeners(app batuta.AppName) []string {
+	var all []string
+	for _, l := range c.Notify {
+		if l.Name != "" && l.Takes(app) {
+			all = append(all, l.Name)
+		}
+	}
+	return all
+}
+
 func (k check) listeners() {
+	named := map[string]bool{}
 	for i, l := range k.c.Notify {
 		at := document.Path{"notify", strconv.Itoa(i)}
+		if l.Name != "" {
+			k.try(at.At("name"), batuta.CheckLabel(l.Name))
+		}
+		if named[l.Name] {
+			k.d.Problem(at.At("name"), l.Name+" stands twice", "")
+		}
+		named[l.Name] = l.Name != ""
 		switch u, err := url.Parse(l.URL.Reveal()); {
 		case l.URL.unresolved(): // which was reported
 		case err != nil || u.Scheme == "" || l.IsWebhook() && u.Host == "":
@@ -63,6 +69,11 @@ func (k check) listeners() {
 			k.chat(at, u, l)
 		}
 		k.strong(at.At("secret"), l.Secret)
+		for n, topic := range l.On {
+			if !slices.Contains(batuta.Topics(), topic) {
+				k.d.Problem(at.At("on", strconv.Itoa(n)), fmt.Sprintf("no topic %q", topic), document.Suggest(string(topic), words(batuta.Topics())))
+			}
+		}
 		for n, app := range l.Apps {
 			k.knownApp(at.At("apps", strconv.Itoa(n)), app)
 		}

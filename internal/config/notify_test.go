@@ -23,7 +23,7 @@ notify:
   - {url: "matrix://ana:a-password@matrix.example.edu/?rooms=!deploys:example.edu"}
   - {url: {env: BATUTA_TEST_CHAT}, on: [approval, promotion]}
   - {url: "smtp://ana:a-password@mail.example.edu:587/?from=batuta@example.edu&to=team@example.edu"}
-  - {url: "ntfy://ntfy.example.edu/deploys", on: [live]}
+  - {name: team, url: "ntfy://ntfy.example.edu/deploys", on: [live]}
   - {url: "generic+https://example.edu/in?template=json"}
   - {url: "https://example.edu/in", secret: 0123456789abcdef}
 `))
@@ -45,6 +45,9 @@ notify:
   - {url: {env: BATUTA_TEST_NO_SUCH_VARIABLE}}
   - {on: [live]}
   - {url: "ntfy+https://example.edu/x"}
+  - {name: team, url: "https://example.edu/a"}
+  - {name: team, url: "https://example.edu/b"}
+  - {name: The Team, url: "https://example.edu/c"}
 `))
 	if err == nil {
 		t.Fatal("no error")
@@ -65,6 +68,8 @@ notify:
 		`server.yml:9:11: notify.4.url: the server's environment has no variable BATUTA_TEST_NO_SUCH_VARIABLE`,
 		`server.yml:10:5: notify.5.url: this is not the URL of a webhook or of a chat`,
 		`server.yml:11:11: notify.6.url: this is not a URL of ntfy: it takes no ntfy+https://`,
+		`server.yml:13:12: notify.8.name: team stands twice`,
+		`server.yml:14:12: notify.9.name: "The Team" is not a name`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

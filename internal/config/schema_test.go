@@ -6,6 +6,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
+	"batuta"
 	"batuta/internal/schema"
 )
 
@@ -19,13 +20,13 @@ func TestSchema(t *testing.T) {
 			reflect.TypeFor[Secret](): schema.OneOf(schema.Scalar(),
 				schema.Object(schema.Key{Name: "env", Of: schema.Text(""), Required: true}),
 				schema.Object(schema.Key{Name: "file", Of: schema.Text(""), Required: true})),
-			reflect.TypeFor[Reach]():     schema.OneOf(schema.List(schema.Text("")), schema.Map(schema.Scalar())),
-			reflect.TypeFor[Right]():     schema.Word(rights...),
-			reflect.TypeFor[Topic]():     schema.Word(topics...),
-			reflect.TypeFor[ForgeName](): schema.Word(forges...),
-			reflect.TypeFor[Network]():   schema.Text(`^[0-9a-fA-F:.]+(/[0-9]+)?$`),
-			reflect.TypeFor[Rate]():      schema.OneOf(schema.Text(rateForm.String()), &jsonschema.Schema{Const: 0}),
-			reflect.TypeFor[Size]():      schema.OneOf(schema.Text(sizeForm.String()), &jsonschema.Schema{Type: "integer"}),
+			reflect.TypeFor[Reach]():        schema.OneOf(schema.List(schema.Text("")), schema.Map(schema.Scalar())),
+			reflect.TypeFor[Right]():        schema.Word(rights...),
+			reflect.TypeFor[batuta.Topic](): schema.Word(words(batuta.Topics())...),
+			reflect.TypeFor[ForgeName]():    schema.Word(forges...),
+			reflect.TypeFor[Network]():      schema.Text(`^[0-9a-fA-F:.]+(/[0-9]+)?$`),
+			reflect.TypeFor[Rate]():         schema.OneOf(schema.Text(rateForm.String()), &jsonschema.Schema{Const: 0}),
+			reflect.TypeFor[Size]():         schema.OneOf(schema.Text(sizeForm.String()), &jsonschema.Schema{Type: "integer"}),
 		},
 	})
 	for _, text := range []string{

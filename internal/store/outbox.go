@@ -35,6 +35,10 @@ func (t *tx) tell(ctx context.Context, n pipeline.Notice) error {
 	if t.addressees == nil {
 		return nil
 	}
+	var err error
+	if n.Told, err = t.told(ctx, n); err != nil {
+		return err
+	}
 	for _, to := range t.addressees(n) {
 		text, err := encode(n)
 		if err != nil {

@@ -21,12 +21,12 @@ func (db *DB) AddRelease(ctx context.Context, l pipeline.Lease, r batuta.Release
 			return err
 		}
 		r.App, r.Run, r.Created = app, l.Run, now()
-		values, err := encode(r.Images, r.Pins, r.Order, r.Documents, r.Stages)
+		values, err := encode(r.Images, r.Pins, r.Order, r.Documents, r.Stages, r.Notify)
 		if err != nil {
 			return err
 		}
-		return t.insert(ctx, &r.Number, `INSERT INTO releases (number, app, run, revision, message, created, images, pins, promote, documents, stages)
-			VALUES ((SELECT coalesce(max(number), 0) + 1 FROM releases WHERE app = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number`,
+		return t.insert(ctx, &r.Number, `INSERT INTO releases (number, app, run, revision, message, created, images, pins, promote, documents, stages, notify)
+			VALUES ((SELECT coalesce(max(number), 0) + 1 FROM releases WHERE app = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING number`,
 			append([]any{app, app, l.Run, r.Revision, r.Message, micros(r.Created)}, values...)...)
 	})
 	if err != nil {
@@ -128,11 +128,11 @@ func (db *DB) Deployments(ctx context.Context, app batuta.AppName, env batuta.En
 		"SELECT "+deploymentColumns+" FROM deployments WHERE app = ? AND (environment = ? OR ? = '') ORDER BY id DESC LIMIT ?", app, env, env, limitOf(limit))
 }
 
-const releaseColumns = "app, number, run, revision, message, images, pins, promote, documents, stages, created"
+const releaseColumns = "app, number, run, revision, message, images, pins, promote, documents, stages, notify, created"
 
 func scanRelease(scan func(...any) error) (r batuta.Release, err error) {
 	err = scan(&r.App, &r.Number, &r.Run, &r.Revision, &r.Message,
-		kept{&r.Images}, kept{&r.Pins}, kept{&r.Order}, kept{&r.Documents}, kept{&r.Stages}, (*moment)(&r.Created))
+		kept{&r.Images}, kept{&r.Pins}, kept{&r.Order}, kept{&r.Documents}, kept{&r.Stages}, kept{&r.Notify}, (*moment)(&r.Created))
 	return r, err
 }
 
