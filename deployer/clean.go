@@ -20,7 +20,7 @@ func (r *rollout) clean(ctx context.Context) {
 		}
 	}
 	all.Wait()
-	if r.plan.Empty() {
+	if r.plan.idle() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.fleet.options.Act)

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"batuta"
 )
@@ -31,11 +33,12 @@ func (f *Fleet) seats(p Plan) []batuta.ShipName {
 // plan changes. The context that it gives ends when the lease is lost; release
 // lets go of it. A plan with nothing to do needs none.
 func (r *rollout) hold(ctx context.Context) (_ context.Context, release func(), _ error) {
-	if r.plan.Empty() {
+	if r.plan.idle() {
 		return ctx, func() {}, nil
 	}
 	r.seats = r.fleet.seats(r.plan)
 	l := newLease(r.fleet, r.plan.Scope, r.fleet.holder(r.plan.By), r.plan.touched(), r.seats)
+	l.waits = func(why error) { r.tell(Event{Text: "waiting until its lease ends: " + why.Error()}) }
 	r.lost = l.lost
 	return l.hold(ctx)
 }
@@ -49,7 +52,7 @@ func (l *lease) hold(ctx context.Context) (_ context.Context, release func(), _ 
 	if err := l.fleet.enter(l.scope, l.holder); err != nil {
 		return ctx, nil, err
 	}
-	if err := l.take(ctx); err != nil {
+	if err := l.outwait(ctx); err != nil {
 		l.letGo(ctx)
 		return ctx, nil, err
 	}
@@ -67,6 +70,29 @@ func (l *lease) hold(ctx context.Context) (_ context.Context, release func(), _ 
 		}
 		l.letGo(ctx)
 	}, nil
+}
+
+// leaseLook is how often a lease is looked at that is about to end.
+const leaseLook = time.Second
+
+// outwait takes the lease. If another deployment of the same holder has it, it
+// was cut short, for one holder does not change an environment twice at once:
+// then outwait waits until that lease ends.
+func (l *lease) outwait(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*l.fleet.options.Lease)
+	defer cancel()
+	for told := false; ; told = true {
+		err := l.take(ctx)
+		if _, ours := errors.AsType[heldByOurs](err); !ours {
+			return err
+		}
+		if !told {
+			l.waits(err)
+		}
+		if pause(ctx, leaseLook) != nil {
+			return err
+		}
+	}
 }
 
 // touched are the ships on which the plan changes anything, sorted: a hook that
@@ -116,6 +142,11 @@ func heldBy(s Scope, by string) error {
 	}
 }
 
+// heldByOurs is that another deployment of the same holder has the lease.
+type heldByOurs struct{ error }
+
+func (h heldByOurs) Unwrap() error { return h.error }
+
 // lease is the right to change an environment, on each of some ships.
 type lease struct {
 	fleet  *Fleet
@@ -125,11 +156,12 @@ type lease struct {
 	seats  int
 	needed map[batuta.ShipName]bool // ships that are changed
 	lost   chan struct{}            // closed when it is
+	waits  func(why error)          // told once that it is waited for
 }
 
 // newLease is the lease on the ships that are changed and on the seats.
 func newLease(f *Fleet, s Scope, holder string, changed, seats []batuta.ShipName) *lease {
-	l := &lease{fleet: f, scope: s, holder: holder, ships: slices.Clone(seats), seats: len(seats), needed: map[batuta.ShipName]bool{}, lost: make(chan struct{})}
+	l := &lease{fleet: f, scope: s, holder: holder, ships: slices.Clone(seats), seats: len(seats), needed: map[batuta.ShipName]bool{}, lost: make(chan struct{}), waits: func(error) {}}
 	for _, name := range changed {
 		l.needed[name] = true
 		if !slices.Contains(seats, name) {
@@ -187,10 +219,12 @@ func (l *lease) on(ctx context.Context, name batuta.ShipName) error {
 		return nil
 	case err != nil:
 		return cmp.Or(ended(ctx), unavailable(name, err))
-	case by != "" && by != l.holder:
-		return heldBy(l.scope, by)
+	case by == "" || by == l.holder:
+		return nil
+	case strings.HasPrefix(by, l.fleet.options.Holder+" "):
+		return heldByOurs{heldBy(l.scope, by)}
 	}
-	return nil
+	return heldBy(l.scope, by)
 }
 
 // keep renews the lease until ctx ends or somebody else has it. A ship that

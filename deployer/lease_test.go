@@ -183,6 +183,70 @@ func TestNothingToDoTakesNoLeaseAndAsksNoFacts(t *testing.T) {
 	})
 }
 
+// TestWhatWasCutShortIsTakenUpToItsEnd leaves ships as a server does that is
+// killed when all runs and nothing is said to be done.
+func TestWhatWasCutShortIsTakenUpToItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a", "ship-b")
+		h.live(t, h.spec(t, oneService, image(1)))
+		server := h.another("server main")
+		plan, err := server.Plan(t.Context(), h.spec(t, oneService, image(1)))
+		if err != nil || !plan.Empty() {
+			t.Fatalf("plan = %v, %v", plan, err)
+		}
+		for _, s := range h.ships {
+			if by, err := s.Lock(t.Context(), qa, "server main run 12", time.Hour); err != nil || by != "" {
+				t.Fatalf("lock: %q, %v", by, err)
+			}
+			if _, err := s.Begin(t.Context(), qa, deployer.Note{Change: "of run 12"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		plan.By, plan.Resumed = "run 12", true
+		if outcome, err := server.Apply(t.Context(), plan, nil); err != nil || outcome.Status != batuta.Live {
+			t.Errorf("apply = %+v, %v", outcome, err)
+		}
+		for name, s := range h.ships {
+			if by, err := s.Lock(t.Context(), qa, "ada@laptop", time.Hour); err != nil || by != "" {
+				t.Errorf("%s is locked by %q (%v)", name, by, err)
+			}
+			if n, err := s.Begin(t.Context(), qa, deployer.Note{Change: "of ada"}); err != nil || n.Change != "of ada" {
+				t.Errorf("%s has the note %+v (%v)", name, n, err)
+			}
+		}
+	})
+}
+
+// TestTheLeaseOfARunThatWasCutShortIsOutwaited has a server find the lease of
+// another of its runs, which a server before it left when it was killed.
+func TestTheLeaseOfARunThatWasCutShortIsOutwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a", "ship-b")
+		for _, s := range h.ships {
+			if by, err := s.Lock(t.Context(), qa, "server main run 12", 30*time.Second); err != nil || by != "" {
+				t.Fatalf("lock: %q, %v", by, err)
+			}
+		}
+		server, began := h.another("server main"), time.Now()
+		plan, err := server.Plan(t.Context(), h.spec(t, oneService, image(1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan.By = "run 13"
+		var said []string
+		outcome, err := server.Apply(t.Context(), plan, func(e deployer.Event) { said = append(said, e.Text) })
+		if err != nil || outcome.Status != batuta.Live {
+			t.Errorf("apply = %+v, %v", outcome, err)
+		}
+		if took := time.Since(began); took < 29*time.Second || took > time.Minute {
+			t.Errorf("it took %s", took)
+		}
+		if text := strings.Join(said, "\n"); strings.Count(text, "waiting until its lease ends: qa is being changed by server main run 12") != 1 {
+			t.Errorf("it says\n%s", text)
+		}
+	})
+}
+
 func TestPreflightTellsAllProblemsAtOnceBeforeAnythingIsTouched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbour("ship-a", "ship-b", "ship-c")

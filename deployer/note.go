@@ -16,7 +16,7 @@ import (
 // and what it had stopped is what ran before; what it left standing still at
 // its own begin is not.
 func (r *rollout) begin(ctx context.Context) error {
-	if r.plan.Empty() {
+	if r.plan.idle() {
 		return nil
 	}
 	mine := Note{Change: r.fleet.holder(r.plan.By) + " " + rand.Text(), Left: r.leftBehind()}

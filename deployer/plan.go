@@ -45,6 +45,10 @@ type Plan struct {
 	// By is what applies the plan, as the lease tells it beside the fleet's
 	// holder: run 12. It may be empty, and is no part of the hash.
 	By string `json:"-"`
+	// Resumed says that By began to apply such a plan before and was cut short.
+	// Even if nothing is left to do, Apply then takes away what marked the ships
+	// as being changed. It is no part of the hash.
+	Resumed bool `json:"-"`
 
 	want        Spec
 	interrupted []Container
@@ -96,6 +100,9 @@ func (p Plan) Empty() bool {
 	}
 	return len(p.Interrupted) == 0 && p.blocked() == ""
 }
+
+// idle tells whether there is nothing that Apply has to do.
+func (p Plan) idle() bool { return p.Empty() && !p.Resumed }
 
 // Hash names what the plan does. Two plans of one hash do the same, to the
 // same containers.

@@ -37,6 +37,7 @@ func (j *journey) deploy(ctx context.Context, r batuta.Release, env batuta.Envir
 		if before == nil && j.run.Approved != "" && j.run.Approved != plan.Hash() {
 			return batuta.Deployment{}, changed(env)
 		}
+		plan.Resumed = before != nil
 		d, err := j.Store.BeginDeployment(ctx, j.lease, batuta.Deployment{
 			App: j.app.Name, Environment: env, Release: r.Number, Run: j.run.ID, Started: time.Now(),
 			By: cmp.Or(j.run.By, j.run.Push.Sender, j.run.Push.Forge),
