@@ -10,24 +10,6 @@ import (
 	"batuta/internal/lab/host"
 )
 
-// buildKitConfig leaves out what is not a fact of the lab: for loopback
-// registries BuildKit uses plain HTTP by itself, on any port, and for others
-// when the image exporter is given registry.insecure=true.
-const buildKitConfig = `
-[otel]
-  socketPath = %[3]q
-[worker.oci]
-  enabled = true
-[worker.containerd]
-  enabled = false
-[registry."docker.io"]
-  mirrors = [%[1]q]
-[registry.%[1]q]
-  http = true
-[registry.%[2]q]
-  http = true
-`
-
 // buildKit gives the address of the BuildKit daemon, started if need be.
 func (k *keeper) buildKit(ctx context.Context, program string) (string, error) {
 	return k.buildkit.get(func() (string, func() error, error) {
@@ -36,8 +18,7 @@ func (k *keeper) buildKit(ctx context.Context, program string) (string, error) {
 			return "", nil, err
 		}
 		config, socket := filepath.Join(dir, "buildkitd.toml"), filepath.Join(dir, "buildkitd.sock")
-		text := fmt.Sprintf(buildKitConfig, k.bases.address.Loopback, k.bases.address.Bridge, filepath.Join(dir, "otel.sock"))
-		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(config, lab.BuildKitConfig(k.bases.address, filepath.Join(dir, "otel.sock")), 0o600); err != nil {
 			return "", nil, err
 		}
 		p, err := host.Start(filepath.Join(dir, "buildkitd.log"), program, "--config", config, "--addr", "unix://"+socket,
