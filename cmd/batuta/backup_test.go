@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 
 	"batuta"
+	"batuta/internal/api"
 	"batuta/internal/lab"
 	"batuta/internal/store"
 )
@@ -33,8 +34,9 @@ func command(t *testing.T, args ...string) (int, string) {
 }
 
 // TestBackupAndRestore copies a server that takes in pushes, and restores the
-// copy on an empty machine: its releases, its images and its audit trail are
-// there, and what QA runs is promoted.
+// copy on an empty machine, the old one and all that was on the ships being
+// gone: its releases, its images and its audit trail are there, and what QA ran
+// is promoted to ships that never had it.
 func TestBackupAndRestore(t *testing.T) {
 	t.Parallel()
 	const app = batuta.AppName("hello-backup")
@@ -69,6 +71,7 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 
 	data := s.moveTo(t, filepath.Join(t.TempDir(), "empty"))
+	s.clearAway(t, app)
 	if code, said := command(t, "restore", "--config", s.file, file); code != 0 {
 		t.Fatalf("restore: exit %d: %s", code, said)
 	}
@@ -82,11 +85,10 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	s.serves(t, before[0])
 	s.quiet(t) // what was pushed while the copy was made goes on here
-	run, err := s.client.Deploy(t.Context(), app, "production", promotion())
-	if err != nil {
-		t.Fatal(err)
+	s.carriesOut(t, app, "qa", api.Order{Kind: batuta.RunDeploy, Release: before[0].Number})
+	if run := s.carriesOut(t, app, "production", promotion()); run.Release != before[0].Number {
+		t.Errorf("release %d was promoted, want %d", run.Release, before[0].Number)
 	}
-	s.succeeds(t, run.ID)
 	if containers, healthy := s.environment(t, app, "production"); len(containers) == 0 || !healthy {
 		t.Errorf("production has %+v", containers)
 	}
@@ -177,4 +179,73 @@ func (s *site) quiet(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// clearAway takes away all that a server had: its data directory, and what it
+// put on the ships.
+func (s *site) clearAway(t *testing.T, app batuta.AppName) {
+	t.Helper()
+	if err := os.RemoveAll(filepath.Join(s.dir, "data")); err != nil {
+		t.Fatal(err)
+	}
+	s.sweep(t, app)
+	for _, ship := range s.ships {
+		for image := range strings.FieldsSeq(onShip(t.Context(), t, ship, "image", "ls", "--digests", "--format", "{{.Repository}}@{{.Digest}}")) {
+			if strings.HasPrefix(image, s.address+"/") {
+				onShip(t.Context(), t, ship, "image", "rm", "--force", image)
+			}
+		}
+	}
+}
+
+// TestBackupWithoutTheLargeParts leaves out images and logs: the history is
+// there, a release of before cannot be deployed and says why, and a push can.
+func TestBackupWithoutTheLargeParts(t *testing.T) {
+	t.Parallel()
+	const app = batuta.AppName("hello-small")
+	s := newSite(t, lab.BuildKit(t), lab.Ships(t, 2), app, "")
+	old := s.start(t, "")
+	w := s.newWorkingCopy(t, "static", app)
+	s.succeeds(t, s.pushed(t, app, w).ID)
+	file := filepath.Join(t.TempDir(), "small.batuta")
+	code, said := command(t, "backup", "--config", s.file, "--without-images", "--without-logs", file)
+	if code != 0 || !strings.Contains(said, "without images") {
+		t.Fatalf("backup: exit %d: %s", code, said)
+	}
+	old.kill(t)
+	data := s.moveTo(t, filepath.Join(t.TempDir(), "empty"))
+	s.clearAway(t, app)
+	if code, said := command(t, "restore", "--config", s.file, file); code != 0 || !strings.Contains(said, "has no images") {
+		t.Fatalf("restore: exit %d: %s", code, said)
+	}
+	for _, part := range []string{"logs", "artifacts", "registry/docker"} {
+		if _, err := os.Stat(filepath.Join(data, part)); !os.IsNotExist(err) {
+			t.Errorf("%s was restored: %v", part, err)
+		}
+	}
+
+	s.start(t, "")
+	releases, err := s.client.Releases(t.Context(), app, 10)
+	if err != nil || len(releases) != 1 {
+		t.Fatalf("releases after: %+v (%v)", releases, err)
+	}
+	run, err := s.client.Deploy(t.Context(), app, "qa", api.Order{Kind: batuta.RunDeploy, Release: releases[0].Number})
+	if err == nil {
+		run = s.ended(t, run.ID)
+	}
+	if image := releases[0].Images["web"]; err != nil || run.Status != batuta.RunFailed || !strings.Contains(run.Error, string(image.Digest)) {
+		t.Errorf("the deployment of what has no image: run %+v (%v)", run, err)
+	}
+	s.succeeds(t, s.pushed(t, app, w.again()).ID)
+	s.carriesOut(t, app, "production", promotion())
+}
+
+// carriesOut gives an order and wants it to succeed.
+func (s *site) carriesOut(t *testing.T, app batuta.AppName, env batuta.EnvironmentName, o api.Order) batuta.Run {
+	t.Helper()
+	run, err := s.client.Deploy(t.Context(), app, env, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.succeeds(t, run.ID)
 }

@@ -68,6 +68,9 @@ func newServer(ctx context.Context, c *config.Config, p parts) (*server, error) 
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
+	if err := isWhole(c.Data); err != nil {
+		return nil, err
+	}
 	for _, open := range []func(context.Context, parts) error{
 		s.openStore, s.openRegistry, s.openRemote, s.openBuilder, s.openShips, s.openPipeline, s.openHandler,
 	} {

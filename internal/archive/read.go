@@ -91,7 +91,7 @@ func Extract(file, dir string) error {
 		return fmt.Errorf("unpack %s: %w", file, err)
 	}
 	for at := range dirs {
-		if err := syncDir(filepath.Join(dir, filepath.FromSlash(at))); err != nil {
+		if err := SyncDir(filepath.Join(dir, filepath.FromSlash(at))); err != nil {
 			return fmt.Errorf("unpack %s: %w", file, err)
 		}
 	}

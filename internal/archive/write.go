@@ -103,7 +103,7 @@ func (w *Writer) Commit() (size int64, err error) {
 	if err := os.Rename(w.file.Name(), w.path); err != nil {
 		return 0, fmt.Errorf("write archive: %w", err)
 	}
-	return size, syncDir(filepath.Dir(w.path))
+	return size, SyncDir(filepath.Dir(w.path))
 }
 
 // Close gives up an archive that was not committed.
@@ -116,8 +116,8 @@ func (w *Writer) Close() error {
 	return errors.Join(err, w.file.Close())
 }
 
-// syncDir puts the names in a directory on disk.
-func syncDir(dir string) error {
+// SyncDir puts the names in a directory on disk.
+func SyncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
