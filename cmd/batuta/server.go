@@ -101,7 +101,7 @@ func (s *server) openStore(ctx context.Context, _ parts) (err error) {
 	if s.key, err = serverKey(s.dir("key")); err != nil {
 		return err
 	}
-	s.signing, err = signing.Open(s.dir(signingKey))
+	s.signing, err = signing.Open(s.dir(signingKey), func() (signing.Older, error) { return s.newestReleases(ctx) })
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"sync"
+	"time"
 
 	"batuta"
 	"batuta/internal/registry"
@@ -13,6 +14,21 @@ import (
 
 // signingKey is the file of the server's key pair in the data directory.
 const signingKey = "signing.key"
+
+// newestReleases are the ones that the server has of its apps.
+func (s *server) newestReleases(ctx context.Context) (signing.Older, error) {
+	newest := signing.Older{}
+	for app := range s.config.Apps {
+		releases, err := s.store.Releases(ctx, app, 1)
+		if err != nil {
+			return nil, err
+		}
+		if len(releases) > 0 {
+			newest[app] = releases[0].Number
+		}
+	}
+	return newest, nil
+}
 
 // signer keeps signatures by the server's key beside the images.
 type signer struct {
@@ -44,12 +60,18 @@ func (s *signer) Sign(ctx context.Context, r batuta.Release, image batuta.ImageN
 	})
 }
 
+// lookTimeout bounds how long a registry may take to give an image's
+// signatures.
+const lookTimeout = time.Minute
+
 // Verify looks for that signature. A registry that does not answer is
 // batuta.Unavailable.
 func (s *signer) Verify(ctx context.Context, r batuta.Release, image batuta.ImageName) (bool, error) {
-	if r.Created.Before(s.signing.Since()) {
+	if s.signing.Younger(r.App, r.Number) {
 		return false, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
 	attached, err := s.imageRegistry(s.robots.sign).Referrers(ctx, r.Images[image], signing.Artifact, labelsOf(r))
 	if err != nil {
 		return false, err

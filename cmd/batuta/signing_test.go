@@ -202,7 +202,7 @@ func (s *site) newest(t *testing.T, app batuta.AppName) batuta.Release {
 // attachForged signs a release with a key that is not the server's.
 func (s *site) attachForged(t *testing.T, at registry.Remote, r batuta.Release) {
 	t.Helper()
-	other, err := signing.Open(filepath.Join(t.TempDir(), "key"))
+	other, err := signing.Open(filepath.Join(t.TempDir(), "key"), func() (signing.Older, error) { return nil, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

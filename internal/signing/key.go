@@ -9,8 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,16 +25,21 @@ import (
 type Key struct {
 	private *ecdsa.PrivateKey
 	public  string
-	since   time.Time
+	older   Older
 }
 
-// Open reads the key pair of a server, or makes it: in PEM, for its owner
-// only, below a line that says since when there is one. The first to make it
-// wins, whole. What is there and is no key is batuta.Invalid.
-func Open(path string) (*Key, error) {
+// Older is the number of each app's newest release from before there was a
+// key. An app that had none is not in it.
+type Older map[batuta.AppName]batuta.ReleaseNumber
+
+// Open reads the key pair of a server, or makes it, for its owner only: in PEM,
+// below lines that say since when there is one and, as APP NUMBER, what older
+// gave then. The first to make it wins, whole. What is there and is no key is
+// batuta.Invalid.
+func Open(path string, older func() (Older, error)) (*Key, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := create(path, time.Now()); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := create(path, older); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("make the signing key: %w", err)
 		}
 		text, err = os.ReadFile(path)
@@ -52,15 +60,22 @@ func Open(path string) (*Key, error) {
 // Public is the public part in PEM (PKIX), as `cosign verify --key` takes it.
 func (k *Key) Public() string { return k.public }
 
-// Since is when the key was made, in whole seconds. Releases from before have
-// no signature.
-func (k *Key) Since() time.Time { return k.since }
+// Younger tells whether the key is younger than a release, which then has no
+// signature. It goes by numbers: what else is known of a release can be edited
+// with it.
+func (k *Key) Younger(app batuta.AppName, number batuta.ReleaseNumber) bool {
+	return number <= k.older[app]
+}
 
-// title comes before the time in the line above the key.
+// title comes before the time in the first line above the key.
 const title = "Batuta's signing key, since "
 
 // create makes a key pair and links it into place once it is on disk.
-func create(path string, now time.Time) error {
+func create(path string, older func() (Older, error)) error {
+	before, err := older()
+	if err != nil {
+		return err
+	}
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -69,12 +84,17 @@ func create(path string, now time.Time) error {
 	if err != nil {
 		return err
 	}
+	text := title + time.Now().UTC().Format(time.RFC3339) + "\n"
+	for _, app := range slices.Sorted(maps.Keys(before)) {
+		text += fmt.Sprintf("%s %d\n", app, before[app])
+	}
+	text += string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = f.WriteString(title + now.UTC().Format(time.RFC3339) + "\n" + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	_, err = f.WriteString(text)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
@@ -83,10 +103,9 @@ func create(path string, now time.Time) error {
 
 // parse reads what create wrote.
 func parse(text []byte) (*Key, error) {
-	line, _, _ := strings.Cut(string(text), "\n")
-	since, err := time.Parse(time.RFC3339, strings.TrimPrefix(line, title))
+	older, err := parseOlder(string(text))
 	if err != nil {
-		return nil, errors.New("its first line does not say since when it is the key")
+		return nil, err
 	}
 	block, _ := pem.Decode(text)
 	if block == nil {
@@ -104,5 +123,24 @@ func parse(text []byte) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Key{private, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), since}, nil
+	return &Key{private, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})), older}, nil
+}
+
+// parseOlder reads the lines above the key.
+func parseOlder(text string) (Older, error) {
+	head, _, _ := strings.Cut(text, "-----BEGIN")
+	first, rest, _ := strings.Cut(head, "\n")
+	if !strings.HasPrefix(first, title) {
+		return nil, errors.New("its first line does not say since when it is the key")
+	}
+	older := Older{}
+	for line := range strings.Lines(rest) {
+		app, text, _ := strings.Cut(strings.TrimSpace(line), " ")
+		number, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no app and the number of its newest release", line)
+		}
+		older[batuta.AppName(app)] = batuta.ReleaseNumber(number)
+	}
+	return older, nil
 }
