@@ -307,13 +307,16 @@ type (
 
 	// Signer vouches for the images of releases.
 	Signer interface {
-		// Sign leaves a signature of an image of the release beside it, and
-		// gives its digest. The same again changes nothing.
-		Sign(ctx context.Context, r batuta.Release, image batuta.ImageName) (batuta.Digest, error)
+		// Sign leaves a signature of an image of the release beside it. The
+		// same again changes nothing, and gives the same.
+		Sign(ctx context.Context, r batuta.Release, image batuta.ImageName) (Signature, error)
 		// Verify wants that signature, for the image and the release as they
 		// are now; what is wrong is Denied. A release that is older than the
-		// key passes without: signed is false.
+		// key passes without: signed is false. A registry that does not answer
+		// is Unavailable.
 		Verify(ctx context.Context, r batuta.Release, image batuta.ImageName) (signed bool, err error)
+		// Vouches is the verdict of Verify about one signature.
+		Vouches(r batuta.Release, image batuta.ImageName, s Signature) error
 	}
 
 	// Fleet is the ships, as the deployer works on them.

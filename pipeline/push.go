@@ -91,7 +91,7 @@ func (j *journey) makeWithin(ctx context.Context, b Blueprint) (batuta.Release, 
 	if err != nil || j.Signer == nil {
 		return release, err
 	}
-	_, err = step(ctx, j, "sign", repeatable, j.sign(release))
+	_, err = step(ctx, j, signing, repeatable, j.sign(release))
 	return release, err
 }
 

@@ -76,6 +76,10 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatalf("restore: exit %d: %s", code, said)
 	}
 	auditIsWhole(t, data)
+	was, errWas := os.ReadFile(filepath.Join(s.dir, "data", signingKey))
+	if now, err := os.ReadFile(filepath.Join(data, signingKey)); err != nil || errWas != nil || !bytes.Equal(was, now) {
+		t.Errorf("releases are signed with another key (%v, %v)", errWas, err)
+	}
 	s.start(t, "")
 	after, err := s.client.Releases(t.Context(), app, 100)
 	if err != nil || !slices.ContainsFunc(after, func(r batuta.Release) bool {

@@ -74,6 +74,7 @@ type world struct {
 
 	includes []batuta.AppName // whose pipelines all apps may include
 	notify   *config.Config   // whose notify tells; nil: nobody has a name there
+	signer   pipeline.Signer  // nil: nothing is signed
 }
 
 const (
@@ -277,7 +278,7 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 	}
 	p := pipeline.New(pipeline.Config{
 		Apps:  apps,
-		Store: kept, Source: w, Remote: w, Tester: w, Builder: w, Pinner: w, Fleet: deployer.New(ships, deployer.Options{Settle: time.Millisecond, SettleBlindly: time.Millisecond}),
+		Store: kept, Source: w, Remote: w, Tester: w, Builder: w, Pinner: w, Signer: w.signer, Fleet: deployer.New(ships, deployer.Options{Settle: time.Millisecond, SettleBlindly: time.Millisecond}),
 		Logs: logs, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Dir: filepath.Join(w.dir, "runs"), Key: []byte("key"),
 		AtOnce: w.atOnce, Retries: 2, Backoff: time.Millisecond,
 		Ships: harbour, Notifier: tells, Every: w.every, BasesEvery: w.ask, Pulse: 10 * time.Millisecond,

@@ -47,17 +47,18 @@ func labelsOf(r batuta.Release) map[string]string {
 }
 
 // Sign signs an image of a release, and keeps that in the image's registry.
-func (s *signer) Sign(ctx context.Context, r batuta.Release, image batuta.ImageName) (batuta.Digest, error) {
+func (s *signer) Sign(ctx context.Context, r batuta.Release, image batuta.ImageName) (pipeline.Signature, error) {
 	signature, err := s.signing.Sign(r, image)
 	if err != nil {
-		return "", err
+		return pipeline.Signature{}, err
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	return s.imageRegistry(s.robots.sign).Attach(ctx, r.Images[image], registry.Referrer{
+	digest, err := s.imageRegistry(s.robots.sign).Attach(ctx, r.Images[image], registry.Referrer{
 		Artifact: signing.Artifact, Media: signing.Payload, Content: signature.Payload,
 		Notes: map[string]string{signing.Annotation: signature.Base64}, Labels: labelsOf(r),
 	})
+	return pipeline.Signature{Digest: digest, Payload: string(signature.Payload), Base64: signature.Base64}, err
 }
 
 // lookTimeout bounds how long a registry may take to give an image's
@@ -81,4 +82,9 @@ func (s *signer) Verify(ctx context.Context, r batuta.Release, image batuta.Imag
 		found = append(found, signing.Signature{Payload: a.Content, Base64: a.Notes[signing.Annotation]})
 	}
 	return true, s.signing.Verify(r, image, found)
+}
+
+// Vouches tells what is wrong with one signature.
+func (s *signer) Vouches(r batuta.Release, image batuta.ImageName, of pipeline.Signature) error {
+	return s.signing.Verify(r, image, []signing.Signature{{Payload: []byte(of.Payload), Base64: of.Base64}})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/sha256"
@@ -9,11 +10,9 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
-	"log/slog"
 	"maps"
-	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,6 +71,12 @@ func TestWhatIsDeployedIsSigned(t *testing.T) {
 	forger.forge(nil)
 
 	signature := signaturesOf(t, own, image)[0]
+	list := asker(own).ask(t, http.MethodGet, image.Repository, "manifests/"+tagOf(image.Digest), "")
+	for _, digest := range []string{string(signature), fmt.Sprintf("sha256:%x", sha256.Sum256(list))} {
+		if status, body := asker(running.imageRegistry(s.token)).send(t, http.MethodDelete, image.Repository, "manifests/"+digest, ""); status != http.StatusForbidden {
+			t.Errorf("a person deletes %s: %d %s", digest, status, body)
+		}
+	}
 	asker(own).ask(t, http.MethodDelete, image.Repository, "manifests/"+string(signature), "")
 	refused(promotion(), image, "no signature")
 	s.attachForged(t, own, second)
@@ -112,7 +117,7 @@ func TestOnlyTheServerSigns(t *testing.T) {
 func TestSignedInARegistryOutside(t *testing.T) {
 	t.Parallel()
 	const app = batuta.AppName("hello-outside")
-	at := outsideRegistry(t)
+	at, away := outsideRegistry(t)
 	s := newSite(t, lab.BuildKit(t), lab.Ships(t, 2), app, fmt.Sprintf("registry: {outside: {address: %q, prefix: team, user: batuta, password: %s, insecure: true}}\n", at.Address, at.Password))
 	s.serve(t)
 	w := s.newWorkingCopy(t, "static", app)
@@ -124,37 +129,46 @@ func TestSignedInARegistryOutside(t *testing.T) {
 	if run := s.ended(t, s.ordered(t, app, api.Order{Kind: batuta.RunDeploy})); run.Status != batuta.RunFailed || !strings.Contains(run.Error, "no signature") {
 		t.Errorf("without a signature the deployment %s: %s", run.Status, run.Error)
 	}
+
+	again, err := s.client.Start(t.Context(), app, "main", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.succeeds(t, again.ID)
+	s.succeeds(t, s.ordered(t, app, promotion()))
+	away() // what is on the ships can be brought back nevertheless
+	lost, _ := s.environment(t, app, "production")
+	onShip(t.Context(), t, s.ships[1], "container", "rm", "--force", lost[0].ID)
+	mended := s.ordered(t, app, api.Order{Kind: batuta.RunDeploy})
+	s.succeeds(t, mended)
+	if said := s.log(t, mended); !strings.Contains(said, fmt.Sprintf("is verified by the signature that run %d kept", again.ID)) {
+		t.Errorf("the run says %s", said)
+	}
 }
 
-// outsideRegistry serves one with the password of its Remote.
-func outsideRegistry(t *testing.T) registry.Remote {
-	t.Helper()
-	at := registry.Remote{User: "batuta", Password: "outside-password", Insecure: true}
-	images, err := registry.New(t.Context(), registry.Config{
-		Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler),
-		Authorize: func(_ context.Context, user, password string, _ registry.Access) registry.Decision {
-			return granted(user == at.User && password == at.Password)
-		},
-	})
-	if err != nil {
+// TestReleasesOfBeforeTheKey takes a server's key away, as if it had signed
+// nothing yet.
+func TestReleasesOfBeforeTheKey(t *testing.T) {
+	t.Parallel()
+	const app = batuta.AppName("hello-unsigned")
+	s := newSite(t, lab.BuildKit(t), lab.Ships(t, 2), app, "")
+	old := s.start(t, "")
+	w := s.newWorkingCopy(t, "static", app)
+	s.succeeds(t, s.pushed(t, app, w).ID)
+	old.kill(t)
+	key := filepath.Join(s.dir, "data", signingKey)
+	if err := os.Remove(key); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", lab.Machine+":0")
-	if err != nil {
-		t.Fatal(err)
+	s.start(t, "")
+	promoted := s.ordered(t, app, promotion())
+	s.succeeds(t, promoted)
+	if said := s.log(t, promoted); !strings.Contains(said, "release 1 is older than the server's signing key") {
+		t.Errorf("the run says %s", said)
 	}
-	at.Address = listener.Addr().String()
-	web := &http.Server{Handler: images}
-	served := make(chan error, 1)
-	go func() { served <- web.Serve(listener) }()
-	t.Cleanup(func() {
-		_ = web.Close()
-		<-served
-		if err := images.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return at
+	if text, err := os.ReadFile(key); err != nil || !strings.Contains(string(text), "\n"+string(app)+" 1\n") {
+		t.Errorf("the key says nothing of release 1 (%v)", err)
+	}
 }
 
 // forger changes what is kept of releases, but for the first, once it has how.
@@ -188,6 +202,16 @@ func (s *site) ordered(t *testing.T, app batuta.AppName, o api.Order) batuta.Run
 		t.Fatal(err)
 	}
 	return run.ID
+}
+
+// log is what a run printed.
+func (s *site) log(t *testing.T, id batuta.RunID) string {
+	t.Helper()
+	var said bytes.Buffer
+	if err := s.client.Log(t.Context(), id, "", false, &said); err != nil {
+		t.Fatal(err)
+	}
+	return said.String()
 }
 
 func (s *site) newest(t *testing.T, app batuta.AppName) batuta.Release {
@@ -281,70 +305,4 @@ func (s *site) publicKey(t *testing.T) *ecdsa.PublicKey {
 		t.Fatal(err)
 	}
 	return key.(*ecdsa.PublicKey)
-}
-
-// tagOf is where a registry without the referrers API lists what refers to an
-// image.
-func tagOf(digest batuta.Digest) string { return strings.Replace(string(digest), ":", "-", 1) }
-
-// signaturesOf lists the manifests of an image's signatures.
-func signaturesOf(t *testing.T, at registry.Remote, image batuta.Image) []batuta.Digest {
-	t.Helper()
-	var list struct {
-		Manifests []struct {
-			ArtifactType string
-			Digest       batuta.Digest
-		}
-	}
-	asker(at).read(t, image.Repository, "manifests/"+tagOf(image.Digest), &list)
-	var all []batuta.Digest
-	for _, m := range list.Manifests {
-		if m.ArtifactType != "application/vnd.dev.cosign.artifact.sig.v1+json" {
-			t.Errorf("%s has a %s", image, m.ArtifactType)
-		}
-		all = append(all, m.Digest)
-	}
-	return all
-}
-
-// asker speaks the protocol of a registry.
-type asker registry.Remote
-
-// ask sends a request that has to succeed, and gives the answer's body.
-func (a asker) ask(t *testing.T, method, repository, place, body string) []byte {
-	t.Helper()
-	status, answer := a.send(t, method, repository, place, body)
-	if status >= 300 {
-		t.Fatalf("%s %s of %s: %d %s", method, place, repository, status, answer)
-	}
-	return answer
-}
-
-func (a asker) read(t *testing.T, repository, place string, into any) {
-	t.Helper()
-	if err := json.Unmarshal(a.ask(t, http.MethodGet, repository, place, ""), into); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func (a asker) send(t *testing.T, method, repository, place, body string) (int, []byte) {
-	t.Helper()
-	host, path, _ := strings.Cut(repository, "/")
-	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+host+"/v2/"+path+"/"+place, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.SetBasicAuth(a.User, a.Password)
-	request.Header.Set("Content-Type", "application/vnd.oci.image.index.v1+json")
-	request.Header["Accept"] = []string{"application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response.StatusCode, answer
 }

@@ -14,7 +14,7 @@ import (
 type Access struct {
 	Repository string // path without the host: portal/web; empty to only be recognised (docker login)
 	Push       bool   // write or delete, rather than read
-	Referrers  bool   // what is written is the list of what refers to an image, such as its signatures
+	Referrers  bool   // with Push: the list of what refers to an image, such as its signatures, or what to delete of it
 }
 
 // denial says that the access is denied. Words of its own matter: Docker
@@ -46,9 +46,10 @@ type Authorize func(ctx context.Context, user, password string, access Access) D
 
 // guard lets through to next what authorize grants. It finds the repository
 // with a router of distribution's own making, so that what was authorized and
-// what is served can never be two different things.
-func guard(authorize Authorize, next http.Handler) http.Handler {
-	g := gate{authorize: authorize, next: next}
+// what is served can never be two different things. refers tells which
+// manifests refer to an image, or list those that do.
+func guard(authorize Authorize, refers func(ctx context.Context, repository, digest string) bool, next http.Handler) http.Handler {
+	g := gate{authorize: authorize, refers: refers, next: next}
 	router := v2.RouterWithPrefix("")
 	router.GetRoute(v2.RouteNameBase).HandlerFunc(g.read)
 	router.GetRoute(v2.RouteNameTags).HandlerFunc(g.read)
@@ -64,6 +65,7 @@ func guard(authorize Authorize, next http.Handler) http.Handler {
 // variables.
 type gate struct {
 	authorize Authorize
+	refers    func(ctx context.Context, repository, digest string) bool
 	next      http.Handler
 }
 
@@ -97,7 +99,11 @@ func (g gate) catalog(w http.ResponseWriter, _ *http.Request) {
 var referrersTag = regexp.MustCompile(`^sha256-[0-9a-f]{64}$`)
 
 func (g gate) pass(w http.ResponseWriter, r *http.Request, push bool) {
-	access := Access{Repository: mux.Vars(r)["name"], Push: push, Referrers: referrersTag.MatchString(mux.Vars(r)["reference"])}
+	name, reference := mux.Vars(r)["name"], mux.Vars(r)["reference"]
+	access := Access{Repository: name, Push: push, Referrers: referrersTag.MatchString(reference)}
+	if r.Method == http.MethodDelete && reference != "" && g.refers(r.Context(), name, reference) {
+		access.Referrers = true
+	}
 	switch g.decide(r, access) {
 	case Granted:
 		g.next.ServeHTTP(w, r)

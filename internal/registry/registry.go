@@ -74,7 +74,9 @@ func New(ctx context.Context, c Config) (*Registry, error) {
 	redirectLogs(c.Log)
 	app := handlers.NewApp(ctx, settings(c.Dir, key))
 	room := space{dir: c.Dir, keep: max(c.KeepFree, leastFree), log: c.Log}
-	return &Registry{app: app, routes: guard(c.Authorize, room.protect(app)), store: store}, nil
+	r := &Registry{app: app, store: store}
+	r.routes = guard(c.Authorize, r.refers, room.protect(app))
+	return r, nil
 }
 
 // driverThreads bounds the file operations under way at once.
