@@ -22,6 +22,18 @@ func TestShipKeepsTheContract(t *testing.T) {
 	}
 }
 
+// What the oldest Engine does that Batuta works with, a recent one does too.
+func TestShipWithARecentEngineKeepsTheContract(t *testing.T) {
+	t.Parallel()
+	at := lab.NewerShips(t, 1)[0]
+	version, err := raw(t, at.Endpoint).ServerVersion(t.Context())
+	must(t, err)
+	if major, _, _ := strings.Cut(version.Version, "."); len(major) != 2 || major < "26" {
+		t.Fatalf("the Engine is %s", version.Version)
+	}
+	keepsTheContract(t, at, at.TCP, deployer.Reach{})
+}
+
 func keepsTheContract(t *testing.T, at lab.Ship, endpoint string, reach deployer.Reach) {
 	shiptest.Run(t, func(t *testing.T) shiptest.Fixture {
 		have := busybox(t)

@@ -4,8 +4,9 @@ package lab
 
 // ShipsRequest asks for ships.
 type ShipsRequest struct {
-	Count int
-	Own   bool // fresh ones for this connection alone
+	Count    int
+	Own      bool   // fresh ones for this connection alone
+	Programs string // the directory of their Engine's programs; empty: the machine's
 }
 
 // Act is something done to a ship.

@@ -28,6 +28,7 @@ type engine struct {
 	netns     string       // the network namespace it lives in; empty for the machine's
 	mirror    string       // of docker.io, host:port
 	tls       lab.TLSFiles // of the tcp endpoint; zero: it is plain
+	programs  string       // the directory of its programs; empty: the machine's
 
 	containerd, dockerd *host.Process // nil for an engine that the lab found running
 	guests              []string      // images put on an engine that the lab found running
@@ -96,7 +97,11 @@ func (e *engine) run(program string, args ...string) (*host.Process, error) {
 	if e.netns == "" {
 		return host.Start(log, program, args...)
 	}
-	return host.Start(log, "nsenter", append([]string{"--net=/run/netns/" + e.netns, program}, args...)...)
+	command := []string{"--net=/run/netns/" + e.netns, program}
+	if e.programs != "" {
+		command = []string{command[0], "env", "PATH=" + e.programs + ":" + os.Getenv("PATH"), program}
+	}
+	return host.Start(log, "nsenter", append(command, args...)...)
 }
 
 // remove kills the engine with its containers, and removes its files.

@@ -49,7 +49,7 @@ func (s *session) Ships(ask lab.ShipsRequest, ships *[]lab.Ship) error {
 	var found []*ship
 	var err error
 	if ask.Own {
-		found, err = s.keeper.ships.lease(s.ctx, ask.Count)
+		found, err = s.keeper.ships.lease(s.ctx, ask.Count, ask.Programs)
 		s.mu.Lock()
 		s.own = append(s.own, found...)
 		s.mu.Unlock()

@@ -30,7 +30,8 @@ type fleet struct {
 // ship is a Docker engine in a network namespace of its own.
 type ship struct {
 	name, address string
-	slot          int // in fleet.leased
+	slot          int    // in fleet.leased
+	programs      string // the directory of its Engine's; empty: the machine's
 	engine        *engine
 }
 
@@ -55,8 +56,9 @@ func (f *fleet) shared(ctx context.Context, n int) ([]*ship, error) {
 	return ships, starts.Wait()
 }
 
-// lease starts n ships for one user.
-func (f *fleet) lease(ctx context.Context, n int) ([]*ship, error) {
+// lease starts n ships for one user, with the Engine whose programs are in a
+// directory, or the machine's.
+func (f *fleet) lease(ctx context.Context, n int, programs string) ([]*ship, error) {
 	var ships []*ship
 	var starts errgroup.Group
 	for range n {
@@ -64,7 +66,7 @@ func (f *fleet) lease(ctx context.Context, n int) ([]*ship, error) {
 		if slot < 0 {
 			return ships, errors.Join(fmt.Errorf("all %d ships are taken", maxShips), starts.Wait())
 		}
-		s := &ship{name: fmt.Sprintf("own%d", slot+1), address: fmt.Sprintf("10.77.0.%d", 101+slot), slot: slot}
+		s := &ship{name: fmt.Sprintf("own%d", slot+1), address: fmt.Sprintf("10.77.0.%d", 101+slot), slot: slot, programs: programs}
 		ships = append(ships, s)
 		starts.Go(func() error { return f.launch(ctx, s) })
 	}
@@ -102,7 +104,7 @@ func (f *fleet) giveBack(ctx context.Context, ships []*ship) error {
 // launch cables a ship and starts its engine.
 func (f *fleet) launch(ctx context.Context, s *ship) error {
 	s.engine = newEngine(s.name, f.mirror)
-	s.engine.netns = nsPrefix + s.name
+	s.engine.netns, s.engine.programs = nsPrefix+s.name, s.programs
 	s.engine.tcp = "tcp://" + s.address + ":2375"
 	if err := s.engine.remove(ctx); err != nil { // of an earlier try
 		return err
