@@ -128,7 +128,7 @@ func (s *Ship) makeLease(ctx context.Context, scope deployer.Scope, number int, 
 	labels := scopeLabels(scope)
 	maps.Copy(labels, map[string]string{labelRole: roleLock, labelHolder: holder, labelTTL: ttl.String()})
 	name := leaseNames(scope) + strconv.Itoa(number)
-	made, err := s.client.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: labels})
+	made, err := s.firstVolume(ctx, name, labels)
 	if err != nil {
 		return lease{}, err
 	}

@@ -21,13 +21,12 @@ func (s *Ship) Begin(ctx context.Context, scope deployer.Scope, n deployer.Note)
 }
 
 func (s *Ship) begin(ctx context.Context, scope deployer.Scope, n deployer.Note) (deployer.Note, error) {
-	c, err := s.engine(ctx)
-	if err != nil {
+	if _, err := s.engine(ctx); err != nil {
 		return deployer.Note{}, err
 	}
 	labels := scopeLabels(scope)
 	labels[labelRole], labels[labelChange], labels[labelLeft] = roleNote, n.Change, strings.Join(n.Left, " ")
-	v, err := c.VolumeCreate(ctx, volume.CreateOptions{Name: noteName(scope), Labels: labels})
+	v, err := s.firstVolume(ctx, noteName(scope), labels)
 	if err != nil {
 		return deployer.Note{}, err
 	}
@@ -35,6 +34,16 @@ func (s *Ship) begin(ctx context.Context, scope deployer.Scope, n deployer.Note)
 		return deployer.Note{}, &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("a volume that is not Batuta's has the name %s", v.Name), Hint: "remove it"}
 	}
 	return deployer.Note{Change: v.Labels[labelChange], Left: strings.Fields(v.Labels[labelLeft])}, nil
+}
+
+// firstVolume makes a volume, or gives the one of that name that is there. As
+// Docker makes that, a daemon that was restarted since leaves out its labels.
+func (s *Ship) firstVolume(ctx context.Context, name string, labels map[string]string) (volume.Volume, error) {
+	v, err := s.client.VolumeCreate(ctx, volume.CreateOptions{Name: name, Labels: labels})
+	if err == nil && len(v.Labels) == 0 {
+		v, err = s.client.VolumeInspect(ctx, name)
+	}
+	return v, err
 }
 
 // End takes the note away.
