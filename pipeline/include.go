@@ -109,7 +109,7 @@ func (w recipeFile) judge(doc *document.Document, images map[string]imageRecipe,
 	readTests(doc, top.At("test"), slices.Clone(w.Test), known)
 	readTriggers(doc, top.At("on"), w.On)
 	if len(w.Order) > 0 {
-		readOrder(doc, top.At("promote"), w.Order)
+		readOrder(doc, top.At("promote"), w.Order, setting{app: app}.floors())
 	}
 	readNotify(doc, top.At("notify"), w.Notify, nil, setting{app: app})
 	r.readBounds(doc, w)

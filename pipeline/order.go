@@ -105,11 +105,12 @@ func (p *Pipeline) Order(ctx context.Context, o Order) (batuta.RunID, error) {
 	if o.Approved != "" && o.Approved != proposal.Hash {
 		return 0, changed(o.Environment)
 	}
-	wait, err := approvalsOf(o, proposal.Release)
+	rules := p.Apps[o.App].terms(proposal.Release, o.Environment)
+	wait, err := approvalsOf(o, rules)
 	if err != nil {
 		return 0, err
 	}
-	if id, joined, err := p.join(ctx, o, proposal); joined || err != nil {
+	if id, joined, err := p.join(ctx, o, proposal, rules); joined || err != nil {
 		return id, err
 	}
 	status := batuta.RunQueued
@@ -121,7 +122,7 @@ func (p *Pipeline) Order(ctx context.Context, o Order) (batuta.RunID, error) {
 		Approved: o.Approved, By: o.By,
 		Push: batuta.Push{App: o.App, Forge: byHand, Revision: proposal.Release.Revision, Message: proposal.Release.Message, Sender: o.By, Received: time.Now()},
 	})
-	if err == nil && wait && mayApprove(proposal.Release.Stages[o.Environment], o.Environment, o.By) == nil {
+	if err == nil && wait && rules.mayApprove(o.By) == nil {
 		err = p.Approve(ctx, id, o.By)
 	}
 	return id, err
@@ -129,7 +130,7 @@ func (p *Pipeline) Order(ctx context.Context, o Order) (batuta.RunID, error) {
 
 // join finds the run that waits for the same, and adds the yes of who may give
 // one.
-func (p *Pipeline) join(ctx context.Context, o Order, same Proposal) (id batuta.RunID, joined bool, err error) {
+func (p *Pipeline) join(ctx context.Context, o Order, same Proposal, rules terms) (id batuta.RunID, joined bool, err error) {
 	waiting, err := p.Store.Waiting(ctx, o.App, o.Environment)
 	if err != nil {
 		return 0, false, err
@@ -138,7 +139,7 @@ func (p *Pipeline) join(ctx context.Context, o Order, same Proposal) (id batuta.
 		if run.Release != same.Release.Number || run.Approved != o.Approved || run.Kind != o.Kind || run.From != same.From {
 			continue
 		}
-		if mayApprove(same.Release.Stages[o.Environment], o.Environment, o.By) == nil {
+		if rules.mayApprove(o.By) == nil {
 			err = p.Approve(ctx, run.ID, o.By)
 		}
 		return run.ID, true, err
@@ -154,7 +155,7 @@ func (j *journey) order(ctx context.Context) error {
 		return err
 	}
 	if j.run.Kind == batuta.RunPromotion && len(j.run.Steps) == 0 { // it may have waited until the window closed
-		if err := open(r.Stages[j.run.Environment], j.run.Environment, time.Now()); err != nil {
+		if err := j.app.terms(r, j.run.Environment).open(time.Now()); err != nil {
 			return err
 		}
 	}
@@ -263,7 +264,8 @@ func (p *Pipeline) earlier(ctx context.Context, o Order) (batuta.Release, error)
 }
 
 // again is the current release of the environment, or the one named if it was
-// live there or the environment is the first of its order.
+// live there or the environment is the first of its order and server.yml has
+// no rules for it.
 func (p *Pipeline) again(ctx context.Context, o Order) (batuta.Release, error) {
 	if o.Release == 0 {
 		d, err := p.Store.Current(ctx, o.App, o.Environment)
@@ -276,7 +278,7 @@ func (p *Pipeline) again(ctx context.Context, o Order) (batuta.Release, error) {
 	if err != nil {
 		return batuta.Release{}, err
 	}
-	if len(r.Order) > 0 && r.Order[0] == o.Environment {
+	if _, guarded := p.Apps[o.App].Floors[o.Environment]; !guarded && len(r.Order) > 0 && r.Order[0] == o.Environment {
 		return r, nil
 	}
 	if _, err := p.earlier(ctx, o); err != nil {

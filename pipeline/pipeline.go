@@ -35,10 +35,11 @@ type App struct {
 	Registry   string                           // the host of the server's own registry, where other apps' images are, too; empty: an outside one is used
 	Login      func(host string) builder.Login  // what the app's builds tell a registry; may be nil
 	Secrets    map[string]string
-	Poll       time.Duration    // from one look at the repository to the next, where its recipe does not say; 0: none is taken
-	Includes   []batuta.AppName // whose repositories it may include shared pipelines of
-	Listeners  []string         // whom its recipe may have told, by their names in server.yml
-	Keep       int              // releases of each environment whose images stay on the ships; at least 1
+	Poll       time.Duration                           // from one look at the repository to the next, where its recipe does not say; 0: none is taken
+	Includes   []batuta.AppName                        // whose repositories it may include shared pipelines of
+	Listeners  []string                                // whom its recipe may have told, by their names in server.yml
+	Floors     map[batuta.EnvironmentName]batuta.Stage // the rules of promotions to those that have any, which no recipe can loosen
+	Keep       int                                     // releases of each environment whose images stay on the ships; at least 1
 }
 
 // Grant is what an environment may use of the server's ships.

@@ -133,10 +133,17 @@ func (j *journey) read(ctx context.Context, log io.Writer) (Blueprint, error) {
 	return b, j.mayPushTo(ctx, b.Recipe.Promote, cmp.Or(j.run.Environment, b.Recipe.Promote[0]))
 }
 
-// mayPushTo refuses an environment that took a promotion: what a repository
+// mayPushTo refuses an environment that took a promotion, or that server.yml has
+// rules of promotions for: what a repository
 // says about the order of its environments does not make a push more than a
 // push. One that does not stand in that order is for whoever asks for it.
 func (j *journey) mayPushTo(ctx context.Context, order []batuta.EnvironmentName, env batuta.EnvironmentName) error {
+	if _, guarded := j.app.Floors[env]; guarded {
+		return &batuta.Error{
+			Kind: batuta.Denied, Message: fmt.Sprintf("%s says by which rules %s takes promotions: nothing goes there that was just built", serverFile, env),
+			Hint: "let another environment come first in promote, and promote from there",
+		}
+	}
 	switch slices.Index(order, env) {
 	case -1:
 		return nil

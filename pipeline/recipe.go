@@ -81,6 +81,14 @@ type setting struct {
 	shared *template // what it includes; nil also if it includes nothing
 }
 
+// floors are the rules of server.yml for promotions.
+func (in setting) floors() map[batuta.EnvironmentName]batuta.Stage {
+	if in.app == nil {
+		return nil
+	}
+	return in.app.Floors
+}
+
 // parseRecipe reads the recipe of an app.
 func parseRecipe(file string, data []byte, in setting) (Recipe, error) {
 	var written recipeFile
@@ -107,7 +115,7 @@ func parseRecipe(file string, data []byte, in setting) (Recipe, error) {
 	}
 	r.On = readTriggers(doc, top.At("on"), written.On)
 	if !open || len(written.Order) > 0 {
-		r.Promote, r.Stages = readOrder(doc, top.At("promote"), written.Order)
+		r.Promote, r.Stages = readOrder(doc, top.At("promote"), written.Order, in.floors())
 	}
 	if !doc.Has(top.At("notify")) { // what a template says was judged with it
 		in.tree = nil

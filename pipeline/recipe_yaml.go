@@ -49,5 +49,5 @@ func writtenImage(r builder.Recipe) imageRecipe {
 }
 
 func writtenStage(env batuta.EnvironmentName, s batuta.Stage) stageFile {
-	return stageFile{To: string(env), Soak: s.Soak, Approvers: s.Approvers, Approvals: s.Approvals, Windows: s.Windows, Freeze: s.Freeze}
+	return stageFile{To: string(env), Stage: s}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"batuta"
 )
@@ -13,7 +15,8 @@ type Settled struct {
 	App      batuta.AppName  `json:"app"`
 	Run      batuta.RunID    `json:"run"`
 	Revision batuta.Revision `json:"revision"`
-	Recipe   string          `json:"recipe"` // batuta.yml in full, with every default
+	Recipe   string          `json:"recipe"`            // batuta.yml in full, with every default
+	Promote  []Term          `json:"promote,omitempty"` // the rules in force where server.yml has some, too
 }
 
 // Settled gives the recipe of the app's newest run that read one, with what it
@@ -38,6 +41,11 @@ func (p *Pipeline) Settled(ctx context.Context, name batuta.AppName) (Settled, e
 	if r.On.Poll == 0 {
 		r.On.Poll = app.Poll
 	}
+	s := Settled{App: name, Run: run.ID, Revision: run.Push.Revision}
+	for _, env := range slices.Sorted(maps.Keys(app.Floors)) {
+		s.Promote = append(s.Promote, terms{env, r.Stages[env], app.Floors[env]}.list()...)
+	}
 	text, err := r.YAML()
-	return Settled{App: name, Run: run.ID, Revision: run.Push.Revision, Recipe: string(text)}, err
+	s.Recipe = string(text)
+	return s, err
 }

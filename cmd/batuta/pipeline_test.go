@@ -72,9 +72,10 @@ type world struct {
 	bases   func(builder.Request) []builder.Base // what is built from; nil: nothing
 	crew    []batuta.AppName                     // apps beside testApp, with the same grants
 
-	includes []batuta.AppName // whose pipelines all apps may include
-	notify   *config.Config   // whose notify tells; nil: nobody has a name there
-	signer   pipeline.Signer  // nil: nothing is signed
+	includes []batuta.AppName                        // whose pipelines all apps may include
+	floors   map[batuta.EnvironmentName]batuta.Stage // the rules of promotions that server.yml has
+	notify   *config.Config                          // whose notify tells; nil: nobody has a name there
+	signer   pipeline.Signer                         // nil: nothing is signed
 }
 
 const (
@@ -290,7 +291,7 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 func (w *world) app(name batuta.AppName, ships map[string][]deployer.ShipInfo) pipeline.App {
 	return pipeline.App{
 		Name: name, Repository: gitsource.Repository{URL: string(name)}, Images: "registry.example.edu/" + string(name), Registry: "registry.example.edu", Secrets: map[string]string{"npm": npmSecret}, Keep: w.keep, Poll: w.poll,
-		Includes: w.includes, Listeners: w.listeners(name),
+		Includes: w.includes, Listeners: w.listeners(name), Floors: w.floors,
 		Grants: map[batuta.EnvironmentName]pipeline.Grant{
 			"qa": {Ships: ships["qa"]}, "preview": {Ships: ships["qa"]}, "production": {Ships: ships["production"]},
 		},

@@ -123,6 +123,7 @@ func (k check) app(name batuta.AppName, a App) {
 		k.try(at.At("environments", string(env)), batuta.CheckLabel(string(env)))
 		k.reach(at.At("environments", string(env), "ships"), a.Environments[env].Ships)
 	}
+	k.stages(at, a)
 	for i, p := range a.Allow.Paths {
 		if !path.IsAbs(p) || path.Clean(p) != p {
 			k.d.Problem(at.At("allow", "paths", strconv.Itoa(i)), fmt.Sprintf("%q is not an absolute directory", p), "write it from /, without .. and without a slash at its end")

@@ -138,16 +138,17 @@ type SSH struct {
 
 // App is one repository that deploys, and what it is granted.
 type App struct {
-	Repository     string                                 `yaml:"repository"` // URL; empty: the embedded Git remote
-	Credentials    Credentials                            `yaml:"credentials"`
-	WebhookSecrets []Secret                               `yaml:"webhook_secrets"` // any of them signs; more than one while changing it
-	Environments   map[batuta.EnvironmentName]Environment `yaml:"environments"`    // nil: any environment, on any ship
-	Allow          Allow                                  `yaml:"allow"`
-	Secrets        map[string]Secret                      `yaml:"secrets"`  // what ${secret:NAME} means in its documents
-	Poll           time.Duration                          `yaml:"poll"`     // how often its repository is looked at until its recipe says; 0: never
-	Includes       []batuta.AppName                       `yaml:"includes"` // apps whose shared pipelines it may include
-	Keep           *AppKeep                               `yaml:"keep"`     // nil: the server's
-	Status         *Status                                `yaml:"status"`   // nil: no forge is told of its runs
+	Repository     string                                  `yaml:"repository"` // URL; empty: the embedded Git remote
+	Credentials    Credentials                             `yaml:"credentials"`
+	WebhookSecrets []Secret                                `yaml:"webhook_secrets"` // any of them signs; more than one while changing it
+	Environments   map[batuta.EnvironmentName]Environment  `yaml:"environments"`    // nil: any environment, on any ship
+	Allow          Allow                                   `yaml:"allow"`
+	Secrets        map[string]Secret                       `yaml:"secrets"`  // what ${secret:NAME} means in its documents
+	Poll           time.Duration                           `yaml:"poll"`     // how often its repository is looked at until its recipe says; 0: never
+	Promote        map[batuta.EnvironmentName]batuta.Stage `yaml:"promote"`  // the rules by which environments take promotions, which no batuta.yml can loosen
+	Includes       []batuta.AppName                        `yaml:"includes"` // apps whose shared pipelines it may include
+	Keep           *AppKeep                                `yaml:"keep"`     // nil: the server's
+	Status         *Status                                 `yaml:"status"`   // nil: no forge is told of its runs
 }
 
 // Credentials open a private repository, in one of three ways: a token, a

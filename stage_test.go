@@ -1,8 +1,10 @@
-package pipeline
+package batuta_test
 
 import (
 	"testing"
 	"time"
+
+	"batuta"
 )
 
 func TestWindows(t *testing.T) {
@@ -15,7 +17,7 @@ func TestWindows(t *testing.T) {
 		"Fri-Mon 00:00-24:00": {"2026-03-01T00:00:00Z": true, "2026-03-02T23:59:59Z": true, "2026-03-03T00:00:00Z": false},
 		"Sat,Tue 10:00-11:00": {"2026-02-28T10:30:00Z": true, "2026-03-03T10:00:00Z": true, "2026-03-02T10:30:00Z": false},
 	} {
-		w, err := parseWindow(text)
+		w, err := batuta.ParseWindow(text)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -24,13 +26,13 @@ func TestWindows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if w.contains(instant) != want {
+			if w.Contains(instant) != want {
 				t.Errorf("%s contains %s: %v", text, at, !want)
 			}
 		}
 	}
 	for _, text := range []string{"", "Mon", "08:00-16:00", "Mon 16:00-08:00", "Mon 8-16", "Mun 08:00-16:00", "Mon 08:00-16:00 Mars", "Mon 08:00-16:00 UTC now"} {
-		if _, err := parseWindow(text); err == nil {
+		if _, err := batuta.ParseWindow(text); err == nil {
 			t.Errorf("%q is taken", text)
 		}
 	}
@@ -38,7 +40,7 @@ func TestWindows(t *testing.T) {
 
 func TestFreezes(t *testing.T) {
 	t.Parallel()
-	f, err := parseFreeze("2026-12-20..2027-01-06 Europe/Berlin")
+	f, err := batuta.ParseFreeze("2026-12-20..2027-01-06 Europe/Berlin")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,12 +51,12 @@ func TestFreezes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f.contains(instant) != want {
+		if f.Contains(instant) != want {
 			t.Errorf("it contains %s: %v", at, !want)
 		}
 	}
 	for _, text := range []string{"", "2026-12-20", "2026-12-20..2026-12-19", "20.12.2026..6.1.2027", "2026-12-20..2027-01-06 Mars"} {
-		if _, err := parseFreeze(text); err == nil {
+		if _, err := batuta.ParseFreeze(text); err == nil {
 			t.Errorf("%q is taken", text)
 		}
 	}
