@@ -71,13 +71,16 @@ func (p *Pipeline) genuine(ctx context.Context, r batuta.Release, log io.Writer)
 // still on the ships can be brought back while the registry is away.
 func (p *Pipeline) vouched(ctx context.Context, r batuta.Release, image batuta.ImageName) bool {
 	run, err := p.Store.Run(ctx, r.Run)
-	if err != nil {
-		return false
-	}
-	i := slices.IndexFunc(run.Steps, func(s batuta.Step) bool { return s.Name == signing })
+	return err == nil && p.Signer.Vouches(r, image, signed(run)[image]) == nil
+}
+
+// signed is what a run kept of the signatures that it made.
+func signed(run batuta.Run) signatures {
 	var kept signatures
-	if i < 0 || json.Unmarshal(run.Steps[i].Output, &kept) != nil {
-		return false
+	for _, s := range run.Steps {
+		if s.Name == signing && json.Unmarshal(s.Output, &kept) != nil {
+			return nil
+		}
 	}
-	return p.Signer.Vouches(r, image, kept[image]) == nil
+	return kept
 }

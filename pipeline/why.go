@@ -31,6 +31,7 @@ type Origin struct {
 	Image    string               `json:"image"`          // repository@digest
 	Name     batuta.ImageName     `json:"name,omitempty"` // as batuta.yml calls the image; empty: the app did not build it
 	Release  batuta.ReleaseNumber `json:"release"`
+	Signed   batuta.Digest        `json:"signed,omitempty"`   // the server's signature of the image in this release; empty: none was made
 	Built    *Making              `json:"built,omitempty"`    // nil: the release is not known any more
 	Deployed *Placing             `json:"deployed,omitempty"` // nil: nobody knows who deployed it
 	Bases    []builder.Base       `json:"bases,omitempty"`    // what the image is built from
@@ -100,9 +101,11 @@ func (p *Pipeline) origin(ctx context.Context, c batuta.ContainerState) (Origin,
 	} else if err != nil {
 		return o, err
 	}
-	if o.Built, err = p.making(ctx, r); err != nil {
+	run, err := p.Store.Run(ctx, r.Run)
+	if err != nil {
 		return o, err
 	}
+	o.Built = making(r, run)
 	if o.Deployed, err = p.placing(ctx, r, c); err != nil {
 		return o, err
 	}
@@ -112,6 +115,7 @@ func (p *Pipeline) origin(ctx context.Context, c batuta.ContainerState) (Origin,
 			o.Name = name
 		}
 	}
+	o.Signed = signed(run)[o.Name].Digest
 	b, err := p.Store.Build(ctx, c.App, batuta.Digest(digest))
 	if errors.Is(err, batuta.NotFound) {
 		err = nil
@@ -120,15 +124,11 @@ func (p *Pipeline) origin(ctx context.Context, c batuta.ContainerState) (Origin,
 	return o, err
 }
 
-func (p *Pipeline) making(ctx context.Context, r batuta.Release) (*Making, error) {
-	run, err := p.Store.Run(ctx, r.Run)
-	if err != nil {
-		return nil, err
-	}
+func making(r batuta.Release, run batuta.Run) *Making {
 	return &Making{
 		Run: r.Run, Revision: r.Revision, Message: r.Message, Ref: run.Push.Ref, Forge: run.Push.Forge,
 		Delivery: run.Push.Delivery, By: cmp.Or(run.By, run.Push.Sender), At: run.Push.Received,
-	}, nil
+	}
 }
 
 // placing is the deployment that started a container: of those of its release

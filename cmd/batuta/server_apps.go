@@ -106,7 +106,7 @@ func (s *server) imageRegistry(robot string) registry.Remote {
 	if o := s.config.Registry.Outside; o != nil {
 		return registry.Remote{Address: o.Address, User: o.User, Password: o.Password.Reveal(), Insecure: o.Insecure}
 	}
-	return registry.Remote{Address: s.config.Registry.Address, User: robotName, Password: robot, Insecure: s.config.PlainRegistry()}
+	return registry.Remote{Address: s.config.Registry.Address, User: robotName, Password: robot, Insecure: s.config.PlainRegistry(), Inside: s.registry.Inside()}
 }
 
 // runtimeImage is Batuta's own image, for the ships that need it.

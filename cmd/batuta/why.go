@@ -55,6 +55,9 @@ func (p *program) printWhy(w pipeline.Why) error {
 func (p *program) printOrigin(o pipeline.Origin) error {
 	fmt.Fprintf(p.stdout, "%s on %s, %s\n", o.Instance, o.Ship, o.State)
 	rows := [][]string{{"  image", o.Image}, {"  release", fmt.Sprint(o.Release)}}
+	if o.Name != "" {
+		rows = append(rows, []string{"  signature", dash(string(o.Signed))})
+	}
 	if m := o.Built; m != nil {
 		rows = append(rows,
 			[]string{"  built by", fmt.Sprintf("run %d from revision %s", m.Run, m.Revision)},

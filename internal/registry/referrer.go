@@ -210,5 +210,9 @@ func (r Remote) reach(ctx context.Context, image batuta.Image) (name.Digest, []r
 			return ref, nil, err
 		}
 	}
-	return ref, []remote.Option{remote.WithContext(ctx), remote.WithAuth(login)}, nil
+	options := []remote.Option{remote.WithContext(ctx), remote.WithAuth(login)}
+	if r.Inside != nil && r.is(ref.Context()) {
+		options = append(options, remote.WithTransport(r.Inside))
+	}
+	return ref, options, nil
 }

@@ -18,9 +18,10 @@ import (
 type Remote struct {
 	Address  string // host, or host:port
 	User     string
-	Password string // a password or token; empty to ask without any
-	Insecure bool   // plain HTTP will do
-	Own      bool   // without a password, that which docker login has left is used
+	Password string            // a password or token; empty to ask without any
+	Insecure bool              // plain HTTP will do
+	Inside   http.RoundTripper // nil: over the network; else to the one of this process
+	Own      bool              // without a password, that which docker login has left is used
 }
 
 // Has tells whether the registry has the image's manifest. Its error is

@@ -12,6 +12,9 @@ import (
 // base is what the world's images are built from.
 var base = builder.Base{Reference: "docker.io/library/node:20-slim", Digest: "sha256:b5b1b2b3b4b5b6b7b8b9b0b1b2b3b4b5b6b7b8b9b0b1b2b3b4b5b6b7b8b9b0b1"}
 
+// signed is the signature of every image.
+const signed = batuta.Digest("sha256:5151515151515151515151515151515151515151515151515151515151515151")
+
 // Why is api.Lineage.
 func (w *World) Why(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName) (pipeline.Why, error) {
 	all, err := w.Status(ctx, app)
@@ -22,7 +25,7 @@ func (w *World) Why(ctx context.Context, app batuta.AppName, env batuta.Environm
 		why := pipeline.Why{App: app, Environment: env, Release: s.Release, Containers: []pipeline.Origin{}}
 		for _, c := range s.Containers {
 			why.Containers = append(why.Containers, pipeline.Origin{
-				Service: c.Service, Instance: c.Instance, Ship: c.Ship, ID: c.ID, State: c.State, Image: c.Image, Name: "web", Release: c.Release, Bases: []builder.Base{base},
+				Service: c.Service, Instance: c.Instance, Ship: c.Ship, ID: c.ID, State: c.State, Image: c.Image, Name: "web", Release: c.Release, Signed: signed, Bases: []builder.Base{base},
 				Built:    &pipeline.Making{Run: 2, Revision: s.Revision, Message: "A search box", Ref: "refs/heads/main", Forge: "gitea", Delivery: "d-1", By: "ana", At: Now},
 				Deployed: &pipeline.Placing{Deployment: 4, Run: 4, Kind: batuta.RunPromotion, From: "qa", By: "ana", Approved: []string{"ana", "ben"}, Plan: "cafe", Status: batuta.Live, At: Now},
 			})

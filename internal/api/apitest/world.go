@@ -24,6 +24,13 @@ import (
 // Now is the time at which everything in the world happens.
 var Now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// Key is what the world's releases are signed with.
+const Key = `-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEdt3FBNK2GXmqjAsR8JGnQ0W6J3Hk
+2Wn3VJ4LhCrgvbmGkQMP5yJlsmNZT8C0cYNkyNDNwJ8IrYKYQ1B8rgbQ4w==
+-----END PUBLIC KEY-----
+`
+
 // Token is the token of one of the world's people: reader, pusher, ana (who
 // deploys portal only), deployer or admin.
 func Token(name string) string { return "token-of-" + name + "-0123456789" }
@@ -64,7 +71,7 @@ func New(t testing.TB, log *slog.Logger) *World {
 	w.Stop = sync.OnceFunc(func() { close(stopping) })
 	s := httptest.NewServer(api.New(api.Config{
 		Runs: w, Shelf: w, Trail: w, Runner: w, Deployer: w, Harbour: w, Chronicle: w, Postbox: w, Lineage: w, Recipes: w, Logs: logs, Artifacts: w.Artifacts, Gate: api.NewGate(people()),
-		Apps: []api.App{{Name: "blog"}, {Name: "portal", Repository: "https://git.example.edu/portal.git"}}, Version: "1.2.3", Log: log, Stopping: stopping,
+		Apps: []api.App{{Name: "blog"}, {Name: "portal", Repository: "https://git.example.edu/portal.git"}}, Version: "1.2.3", Key: Key, Log: log, Stopping: stopping,
 	}))
 	t.Cleanup(s.Close)
 	t.Cleanup(s.CloseClientConnections)
