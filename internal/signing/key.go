@@ -67,9 +67,6 @@ func (k *Key) Younger(app batuta.AppName, number batuta.ReleaseNumber) bool {
 	return number <= k.older[app]
 }
 
-// title comes before the time in the first line above the key.
-const title = "Batuta's signing key, since "
-
 // create makes a key pair and links it into place once it is on disk.
 func create(path string, older func() (Older, error)) error {
 	before, err := older()
@@ -84,21 +81,28 @@ func create(path string, older func() (Older, error)) error {
 	if err != nil {
 		return err
 	}
-	text := title + time.Now().UTC().Format(time.RFC3339) + "\n"
-	for _, app := range slices.Sorted(maps.Keys(before)) {
-		text += fmt.Sprintf("%s %d\n", app, before[app])
-	}
-	text += string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*") // 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = f.WriteString(text)
+	_, err = f.WriteString(head(time.Now(), before) + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Link(f.Name(), path)
+}
+
+// title comes before the time in the first line above the key.
+const title = "Batuta's signing key, since "
+
+// head is the lines above the key.
+func head(now time.Time, before Older) string {
+	lines := title + now.UTC().Format(time.RFC3339) + "\n"
+	for _, app := range slices.Sorted(maps.Keys(before)) {
+		lines = fmt.Sprintf("%s%s %d\n", lines, app, before[app])
+	}
+	return lines
 }
 
 // parse reads what create wrote.
