@@ -58,15 +58,14 @@ func (w *recipeFile) include(doc *document.Document, in setting) error {
 		}
 	}
 	w.take(shared)
-	keys := map[string]func(){
+	for key, take := range map[string]func(){
 		"on":          func() { w.On = shared.On },
 		"promote":     func() { w.Order = shared.Order },
 		"notify":      func() { w.Notify = shared.Notify },
 		"concurrency": func() { w.Concurrency = shared.Concurrency },
 		"timeout":     func() { w.Timeout = shared.Timeout },
 		"retries":     func() { w.Retries = shared.Retries },
-	}
-	for key, take := range keys {
+	} {
 		if !doc.Has(document.Path{key}) {
 			take()
 		}
@@ -119,14 +118,8 @@ func (w recipeFile) judge(doc *document.Document, images map[string]imageRecipe,
 // nothing, or if what it says about that cannot be read: then whoever reads the
 // recipe tells why.
 func (j *journey) template(ctx context.Context, tree fs.FS, log io.Writer) (*template, error) {
-	data, err := readDocument(tree, RecipeFile)
-	if err != nil {
-		return nil, nil
-	}
-	var written recipeFile
-	document.Read(RecipeFile, data, &written)
-	i := written.Include
-	if i == nil || batuta.CheckRevision(string(i.Revision)) != nil || !fs.ValidPath(i.File) {
+	i := included(tree)
+	if i == nil {
 		return nil, nil
 	}
 	name := batuta.AppName(i.App)
@@ -143,6 +136,28 @@ func (j *journey) template(ctx context.Context, tree fs.FS, log io.Writer) (*tem
 		return nil, fmt.Errorf("include %s of %s: %w", i.File, i.App, err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	fmt.Fprintf(log, "includes %s of %s at %s\n", i.File, i.App, fetched.Revision)
+	return i.open(dir)
+}
+
+// included is what the recipe in a tree includes; nil for nothing, and if it
+// cannot be told.
+func included(tree fs.FS) *Include {
+	data, err := readDocument(tree, RecipeFile)
+	if err != nil {
+		return nil
+	}
+	var written recipeFile
+	document.Read(RecipeFile, data, &written)
+	i := written.Include
+	if i == nil || batuta.CheckRevision(string(i.Revision)) != nil || !fs.ValidPath(i.File) {
+		return nil
+	}
+	return i
+}
+
+// open reads the template from the tree that was fetched for it.
+func (i *Include) open(dir string) (*template, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
@@ -151,9 +166,6 @@ func (j *journey) template(ctx context.Context, tree fs.FS, log io.Writer) (*tem
 	text, err := readDocument(root.FS(), i.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("revision %s of %s has no file %s", i.Revision.Short(), i.App, i.File), Hint: "look at include in " + RecipeFile}
-	} else if err != nil {
-		return nil, err
 	}
-	fmt.Fprintf(log, "includes %s of %s at %s\n", i.File, i.App, fetched.Revision)
-	return &template{name: i.App + ":" + i.File, data: text}, nil
+	return &template{name: i.App + ":" + i.File, data: text}, err
 }

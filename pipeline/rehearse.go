@@ -10,14 +10,18 @@ import (
 )
 
 // Rehearse builds and tests what Source gives, with the steps of a push and
-// their log, as run 1. Nothing is saved, released or deployed: Config.Store is
-// not used. The revision is what the images are tagged with.
+// their log, as run 1 of a store that is empty. Nothing is released or
+// deployed. The revision is what the images are tagged with.
 func Rehearse(ctx context.Context, c Config, app App, rev batuta.Revision, r Recipe) error {
-	c.Store = forgetful{}
-	j := &journey{
-		Pipeline: New(c), app: app, retries: c.Retries,
-		run: batuta.Run{ID: 1, App: app.Name, Started: time.Now(), Push: batuta.Push{App: app.Name, Revision: rev}},
+	push := batuta.Push{App: app.Name, Forge: byHand, Delivery: "rehearsal", Revision: rev, Received: time.Now()}
+	if _, err := c.Store.Accept(ctx, push); err != nil {
+		return err
 	}
+	run, lease, err := c.Store.Claim(ctx)
+	if err != nil {
+		return err
+	}
+	j := &journey{Pipeline: New(c), app: app, run: run, lease: lease, retries: c.Retries}
 	if _, err := step(ctx, j, "source", repeatable, j.source); err != nil {
 		return err
 	}
@@ -27,15 +31,6 @@ func Rehearse(ctx context.Context, c Config, app App, rev batuta.Revision, r Rec
 	}
 	return j.tests(ctx, r, images)
 }
-
-// forgetful takes the steps of a rehearsal, and is asked for nothing else.
-type forgetful struct{ Store }
-
-// SaveStep keeps nothing.
-func (forgetful) SaveStep(context.Context, Lease, batuta.Step) error { return nil }
-
-// SaveBuild keeps nothing.
-func (forgetful) SaveBuild(context.Context, Lease, Build) error { return nil }
 
 // Secrets names the secrets that building and testing ask for, sorted.
 func (r Recipe) Secrets() []string {

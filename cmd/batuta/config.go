@@ -18,7 +18,7 @@ func (p *program) configCommand() *cobra.Command {
 		Short: "Show batuta.yml in full, with every default: of an app's newest run, or the one here",
 		Long: "With an app, asks the server for what its newest run went by. Without one, reads ./" + pipeline.RecipeFile + " and needs\n" +
 			"no server; what the file leaves to the server (retries, poll) then stays out, and so do the rules of\n" +
-				"promotions that server.yml has: with an app they are shown first, with where each comes from.",
+			"promotions that server.yml has: with an app they are shown first, with where each comes from.",
 		Example:           "  batuta config portal\n  batuta config",
 		Args:              arguments(0, 1),
 		ValidArgsFunction: p.completeApp,

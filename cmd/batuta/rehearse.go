@@ -22,6 +22,7 @@ import (
 	"batuta/deployer/trial"
 	"batuta/internal/gitsource"
 	"batuta/internal/registry"
+	"batuta/internal/store"
 	"batuta/pipeline"
 )
 
@@ -124,8 +125,13 @@ func (r *rehearsal) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	kept, err := store.Open(ctx, filepath.Join(r.dir, "data"))
+	if err != nil {
+		return err
+	}
+	r.close = append(r.close, kept.Close)
 	c := pipeline.Config{
-		Source: r, Builder: r.builder, Pinner: r, Logs: logs, Log: slog.New(slog.DiscardHandler), Backoff: time.Second,
+		Store: kept, Source: r, Builder: r.builder, Pinner: r, Logs: logs, Log: slog.New(slog.DiscardHandler), Backoff: time.Second,
 		Tester: trial.New(r.ship, fmt.Sprintf("local:%d:%s", os.Getpid(), r.token), 4),
 		Dir:    filepath.Join(r.dir, "runs"), Artifacts: filepath.Join(r.dir, "artifacts"),
 	}
