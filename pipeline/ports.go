@@ -228,7 +228,9 @@ type (
 		// before the first write.
 		Subscribe(to func(Notice) []string)
 		// Tell leaves a letter for each who is to be told, at most one for
-		// each key of a notice.
+		// each key of a notice. Those whom a recipe has told are in the
+		// notice by then: by the rules of its run or, without one, of what
+		// is live in its environment, or was on its ship when last seen.
 		Tell(ctx context.Context, n Notice) error
 	}
 

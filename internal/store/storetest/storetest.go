@@ -65,6 +65,7 @@ func Test(t *testing.T, open Opener) {
 		"history has each event once":       chronicles,
 		"history is bounded":                forgetsOldHistory,
 		"runs are told of":                  tellsOfRuns,
+		"the rules in force are known":      knowsTheRules,
 		"a recovery is known":               knowsRecovery,
 		"letters keep their order":          deliversInOrder,
 		"letters outlive their server":      keepsLetters,
