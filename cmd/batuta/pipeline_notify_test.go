@@ -89,16 +89,19 @@ func telling(t *testing.T, rules string, named ...string) *world {
 	return w
 }
 
-// TestAnAppSaysWhoIsTold has a chat and a signed webhook told of what
+// TestAnAppSaysWhoIsTold has a chat, a mailbox and a signed webhook told of what
 // batuta.yml says, each once, and nobody whom it does not name.
 func TestAnAppSaysWhoIsTold(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
+	address, mail := lab.PostOffice(t)
 	w := telling(t, `- {to: team, on: [failed, recovery]}
+- {to: boss, on: [approval]}
 - {to: team, on: [failed, live], environments: [qa], branches: [main]}
 - {to: ops, on: [approval, promotion], environments: [production]}
 - {to: ops, on: [failed], branches: ["release/*"]}
-`, o.chat("team", ", apps: [shop]"), o.hook("ops", ""), o.hook("others", ", apps: [blog]"), o.hook("idle", ""))
+`, o.chat("team", ", apps: [shop]"), o.hook("ops", ""), o.hook("others", ", apps: [blog]"), o.hook("idle", ""),
+		`{name: boss, url: "smtp://`+address+`/?from=batuta@example.edu&to=kim@example.edu&auth=None&encryption=None&useStartTLS=no", apps: [shop]}`)
 	w.edit("batuta.yml", "[qa, production]", "[qa, {to: production, approvals: 2}]")
 	s := w.start(t)
 	s.succeeds(t, s.push(t, "one"))
@@ -109,6 +112,14 @@ func TestAnAppSaysWhoIsTold(t *testing.T) {
 	id, err := s.asks(t, "ana")
 	if err != nil {
 		t.Fatal(err)
+	}
+	select {
+	case <-time.After(20 * time.Second):
+		t.Error("no mail came")
+	case got := <-mail:
+		if !strings.Contains(got, "RCPT TO:<kim@example.edu>") || !strings.Contains(got, "Subject: shop production: approval wanted") {
+			t.Errorf("the mail is\n%s", got)
+		}
 	}
 	if err := s.Approve(t.Context(), id, "ben"); err != nil {
 		t.Fatal(err)
