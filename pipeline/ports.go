@@ -315,7 +315,7 @@ type (
 		// Verify wants that signature, for the image and the release as they
 		// are now; what is wrong is Denied. A release that is older than the
 		// key passes without: signed is false. A registry that does not answer
-		// is Unavailable.
+		// is Unavailable, one that does not have the image NotFound.
 		Verify(ctx context.Context, r batuta.Release, image batuta.ImageName) (signed bool, err error)
 		// Vouches is the verdict of Verify about one signature.
 		Vouches(r batuta.Release, image batuta.ImageName, s Signature) error

@@ -51,7 +51,7 @@ func (p *Pipeline) genuine(ctx context.Context, r batuta.Release, log io.Writer)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Images)) {
 		signed, err := p.Signer.Verify(ctx, r, name)
-		if errors.Is(err, batuta.Unavailable) && p.vouched(ctx, r, name) {
+		if (errors.Is(err, batuta.Unavailable) || errors.Is(err, batuta.NotFound)) && p.vouched(ctx, r, name) {
 			fmt.Fprintf(log, "%v\n%s is verified by the signature that run %d kept\n", err, r.Images[name], r.Run)
 			signed, err = true, nil
 		}
@@ -68,7 +68,8 @@ func (p *Pipeline) genuine(ctx context.Context, r batuta.Release, log io.Writer)
 
 // vouched looks for the signature where the run that made the release kept it.
 // It is as good as the one in the registry; with it a release whose images are
-// still on the ships can be brought back while the registry is away.
+// still on the ships can be brought back while the registry is away, or after
+// it has lost them.
 func (p *Pipeline) vouched(ctx context.Context, r batuta.Release, image batuta.ImageName) bool {
 	run, err := p.Store.Run(ctx, r.Run)
 	return err == nil && p.Signer.Vouches(r, image, signed(run)[image]) == nil

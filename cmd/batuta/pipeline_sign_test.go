@@ -19,8 +19,8 @@ type seals struct {
 
 	mu    sync.Mutex
 	kept  map[batuta.Image]pipeline.Signature
-	fails []error // of the next signatures
-	away  bool
+	fails []error     // of the next signatures
+	away  batuta.Kind // why there is no answer; empty: there is one
 }
 
 func newSeals(t *testing.T) *seals {
@@ -50,8 +50,8 @@ func (s *seals) Sign(_ context.Context, r batuta.Release, image batuta.ImageName
 func (s *seals) Verify(_ context.Context, r batuta.Release, image batuta.ImageName) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.away {
-		return false, &batuta.Error{Kind: batuta.Unavailable, Message: "no registry"}
+	if s.away != "" {
+		return false, &batuta.Error{Kind: s.away, Message: "no registry"}
 	}
 	return true, s.Vouches(r, image, s.kept[r.Images[image]])
 }
@@ -114,12 +114,16 @@ func TestKeptSignatureStandsInForTheRegistry(t *testing.T) {
 	signer.fails = []error{&batuta.Error{Kind: batuta.Unavailable, Message: "no registry"}}
 	s := w.start(t)
 	pushed := s.succeeds(t, s.push(t, "one")) // tried again
-	signer.set(func() { signer.away = true })
-	promoted := s.order(t, pipeline.Order{Kind: batuta.RunPromotion, Environment: "production"})
-	s.succeeds(t, promoted)
-	if said := s.log(t, promoted); !strings.Contains(said, "no registry") || !strings.Contains(said, "is verified by the signature that run 1 kept") {
-		t.Errorf("the run says %s", said)
+	for _, why := range []batuta.Kind{batuta.Unavailable, batuta.NotFound} {
+		signer.set(func() { signer.away = why })
+		promoted := s.order(t, pipeline.Order{Kind: batuta.RunPromotion, Environment: "production"})
+		s.succeeds(t, promoted)
+		if said := s.log(t, promoted); !strings.Contains(said, "no registry") || !strings.Contains(said, "is verified by the signature that run 1 kept") {
+			t.Errorf("the run says %s", said)
+		}
 	}
+	signer.set(func() { signer.away = batuta.Denied })
+	s.fails(t, s.order(t, pipeline.Order{Kind: batuta.RunDeploy, Environment: "production"}), "no registry")
 	if i := len(pushed.Steps) - 2; pushed.Steps[i].Name != "sign" || pushed.Steps[i].Attempt != 2 {
 		t.Errorf("the steps are %+v", pushed.Steps)
 	}

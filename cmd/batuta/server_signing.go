@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -66,14 +67,20 @@ func (s *signer) Sign(ctx context.Context, r batuta.Release, image batuta.ImageN
 const lookTimeout = time.Minute
 
 // Verify looks for that signature. A registry that does not answer is
-// batuta.Unavailable.
+// batuta.Unavailable, one that does not have the image batuta.NotFound.
 func (s *signer) Verify(ctx context.Context, r batuta.Release, image batuta.ImageName) (bool, error) {
 	if s.signing.Younger(r.App, r.Number) {
 		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	attached, err := s.imageRegistry(s.robots.sign).Referrers(ctx, r.Images[image], signing.Artifact, labelsOf(r))
+	at := s.imageRegistry(s.robots.sign)
+	if has, err := at.Has(ctx, r.Images[image]); err != nil {
+		return false, err
+	} else if !has {
+		return false, &batuta.Error{Kind: batuta.NotFound, Message: r.Images[image].String() + " is not in its registry", Hint: fmt.Sprintf("`batuta run %s` builds it anew", r.App)}
+	}
+	attached, err := at.Referrers(ctx, r.Images[image], signing.Artifact, labelsOf(r))
 	if err != nil {
 		return false, err
 	}

@@ -51,14 +51,7 @@ func TestWhatIsDeployedIsSigned(t *testing.T) {
 
 	refused := func(o api.Order, image batuta.Image, why string) {
 		t.Helper()
-		run := s.ended(t, s.ordered(t, app, o))
-		if run.Status != batuta.RunFailed || !strings.Contains(run.Error, why) || !strings.Contains(run.Error, image.String()) {
-			t.Errorf("the %s %s: %q, want %q of %s", o.Kind, run.Status, run.Error, why, image)
-		}
-		after, _ := s.environment(t, app, "production")
-		if !slices.EqualFunc(before, after, func(a, b batuta.ContainerState) bool { return a.ID == b.ID && a.Started.Equal(b.Started) }) {
-			t.Errorf("production was %+v, is %+v", before, after)
-		}
+		s.refuses(t, app, before, o, image, why)
 	}
 	image := second.Images["web"]
 	forger.forge(func(r *batuta.Release) {
@@ -71,12 +64,7 @@ func TestWhatIsDeployedIsSigned(t *testing.T) {
 	forger.forge(nil)
 
 	signature := signaturesOf(t, own, image)[0]
-	list := asker(own).ask(t, http.MethodGet, image.Repository, "manifests/"+tagOf(image.Digest), "")
-	for _, digest := range []string{string(signature), fmt.Sprintf("sha256:%x", sha256.Sum256(list))} {
-		if status, body := asker(running.imageRegistry(s.token)).send(t, http.MethodDelete, image.Repository, "manifests/"+digest, ""); status != http.StatusForbidden {
-			t.Errorf("a person deletes %s: %d %s", digest, status, body)
-		}
-	}
+	s.keepsSignatures(t, running, image)
 	asker(own).ask(t, http.MethodDelete, image.Repository, "manifests/"+string(signature), "")
 	refused(promotion(), image, "no signature")
 	s.attachForged(t, own, second)
@@ -87,8 +75,40 @@ func TestWhatIsDeployedIsSigned(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.succeeds(t, again.ID)
-	s.isSigned(t, own, s.newest(t, app))
+	third := s.newest(t, app)
+	if third.Number == second.Number || third.Images["web"] != image {
+		t.Errorf("the same revision is %s in release %d, was %s in release %d", third.Images["web"], third.Number, image, second.Number)
+	}
+	s.isSigned(t, own, third)
 	s.succeeds(t, s.ordered(t, app, promotion()))
+}
+
+// refuses gives an order for production, and wants it to fail because of an
+// image and production to stay as it was before.
+func (s *site) refuses(t *testing.T, app batuta.AppName, before []batuta.ContainerState, o api.Order, image batuta.Image, why string) {
+	t.Helper()
+	run := s.ended(t, s.ordered(t, app, o))
+	if run.Status != batuta.RunFailed || !strings.Contains(run.Error, why) || !strings.Contains(run.Error, image.String()) {
+		t.Errorf("the %s %s: %q, want %q of %s", o.Kind, run.Status, run.Error, why, image)
+	}
+	after, _ := s.environment(t, app, "production")
+	if !slices.EqualFunc(before, after, func(a, b batuta.ContainerState) bool { return a.ID == b.ID && a.Started.Equal(b.Started) }) {
+		t.Errorf("production was %+v, is %+v", before, after)
+	}
+}
+
+// keepsSignatures wants the registry to let no person delete an image's
+// signature, nor the list of them.
+func (s *site) keepsSignatures(t *testing.T, running *server, image batuta.Image) {
+	t.Helper()
+	person := asker(running.imageRegistry(s.token))
+	list := person.ask(t, http.MethodGet, image.Repository, "manifests/"+tagOf(image.Digest), "")
+	digests := append(signaturesOf(t, registry.Remote(person), image), batuta.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256(list))))
+	for _, digest := range digests {
+		if status, body := person.send(t, http.MethodDelete, image.Repository, "manifests/"+string(digest), ""); status != http.StatusForbidden {
+			t.Errorf("a person deletes %s: %d %s", digest, status, body)
+		}
+	}
 }
 
 // TestOnlyTheServerSigns tries to write the list of an image's signatures with
