@@ -113,6 +113,9 @@ func (r *rollout) undoWave(ctx context.Context, wave []*task) (errs []error) {
 // undoTask has the old run again before the new goes, unless they cannot run
 // side by side. A new one that was ready stays if the old does not come back.
 func (r *rollout) undoTask(ctx context.Context, t *task) error {
+	if t.touched() {
+		r.say(t, "", "putting back what ran before", 0)
+	}
 	if t.apart() {
 		return errors.Join(r.drop(ctx, t), r.revive(ctx, t))
 	}

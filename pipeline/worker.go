@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -188,6 +189,7 @@ func (p *Pipeline) Cancel(ctx context.Context, id batuta.RunID, by string) error
 	cancel, here := p.cancels[id]
 	p.mu.Unlock()
 	if here {
+		p.announce(id, by+" cancels the run: what it does ends, and what a deployment has begun is put back\n")
 		cancel(cancelled{by})
 		return nil
 	}
@@ -196,6 +198,20 @@ func (p *Pipeline) Cancel(ctx context.Context, id batuta.RunID, by string) error
 		err = &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("run %d has ended: it %s", id, run.Status)}
 	}
 	return err
+}
+
+// announce says in a run's log that it is being cancelled, as the step in
+// progress may take a while to come to its end. What cannot be said there is
+// in the audit trail.
+func (p *Pipeline) announce(id batuta.RunID, text string) {
+	log, err := p.Logs.Append(id, "cancel")
+	if err == nil {
+		_, err = io.WriteString(log, text)
+		err = errors.Join(err, log.Close())
+	}
+	if err != nil {
+		p.Log.Error("write the log", "run", id, "err", err)
+	}
 }
 
 // dir is where a run keeps its tree while it runs.
