@@ -8,7 +8,7 @@ PKG     ?= ./...
 LAB     := go run ./internal/lab/cmd/lab
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint bench demo setup lab-down clean
+.PHONY: help build test chaos lint bench demo setup lab-down clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ build: ## compile bin/batuta, one static binary
 
 test: setup ## run all tests, with the race detector, on real Docker hosts (PKG=./deployer/... for some)
 	$(LAB) run go test -race -timeout 20m $(PKG)
+
+chaos: setup ## break a server and its parts 200 times while pushes come in (ARGS="-chaos.seed 1" plays the same again)
+	$(LAB) run go test -race -timeout 60m ./cmd/batuta -run '^TestChaos$$' -v -args -chaos.kills 200 $(ARGS)
 
 lint: ## check the form of the code
 	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
