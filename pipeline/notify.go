@@ -84,13 +84,19 @@ type RuleBook struct {
 }
 
 // RuleBookOf is the rules of the recipe that a run read, by what its ReadStep
-// returned.
-func RuleBookOf(run batuta.Run, output []byte) (RuleBook, error) {
-	var b Blueprint
-	if err := json.Unmarshal(output, &b); err != nil {
-		return RuleBook{}, fmt.Errorf("read the recipe of run %d: %w", run.ID, err)
+// returned. What an older binary left may be in another form: that has none, as
+// nothing that is told stands in the way of a run.
+func RuleBookOf(run batuta.Run, output []byte) RuleBook {
+	var b struct {
+		Recipe struct {
+			Promote []batuta.EnvironmentName `json:"promote"`
+			Notify  []batuta.NotifyRule      `json:"notify"`
+		} `json:"recipe"`
 	}
-	return RuleBook{App: run.App, Environment: goal(run, b.Recipe.Promote), Rules: b.Recipe.Notify}, nil
+	if err := json.Unmarshal(output, &b); err != nil {
+		return RuleBook{App: run.App}
+	}
+	return RuleBook{App: run.App, Environment: goal(run, b.Recipe.Promote), Rules: b.Recipe.Notify}
 }
 
 // RuleBookBy is the rules of a release, for a run that it made or deploys, or

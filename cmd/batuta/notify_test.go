@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,33 @@ import (
 	"batuta/internal/notify"
 	"batuta/pipeline"
 )
+
+// Addressees wants to know what people are told.
+func (w *world) Addressees(n pipeline.Notice) []string {
+	if len(n.Topics()) == 0 {
+		return nil
+	}
+	return []string{"people"}
+}
+
+// Deliver takes note.
+func (w *world) Deliver(_ context.Context, l pipeline.Letter) error {
+	if w.onTell != nil {
+		w.onTell()
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.notices = append(w.notices, l.Notice)
+	return nil
+}
+
+// listeners are those whom an app may have told.
+func (w *world) listeners(app batuta.AppName) []string {
+	if w.notify == nil {
+		return nil
+	}
+	return w.notify.Listeners(app)
+}
 
 // toldOf waits until people were told so many things, and gives them.
 func (w *world) toldOf(t *testing.T, count int) (notices []pipeline.Notice) {

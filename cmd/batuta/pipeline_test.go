@@ -206,25 +206,6 @@ func pinned(reference string) batuta.Image {
 	return batuta.Image{Repository: repository, Digest: batuta.Digest(fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(reference))))}
 }
 
-// Addressees wants to know what people are told.
-func (w *world) Addressees(n pipeline.Notice) []string {
-	if len(n.Topics()) == 0 {
-		return nil
-	}
-	return []string{"people"}
-}
-
-// Deliver takes note.
-func (w *world) Deliver(_ context.Context, l pipeline.Letter) error {
-	if w.onTell != nil {
-		w.onTell()
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.notices = append(w.notices, l.Notice)
-	return nil
-}
-
 // edit replaces a text in a file of the repository.
 func (w *world) edit(file, from, to string) {
 	w.mu.Lock()
@@ -296,14 +277,6 @@ func (w *world) app(name batuta.AppName, ships map[string][]deployer.ShipInfo) p
 			"qa": {Ships: ships["qa"]}, "preview": {Ships: ships["qa"]}, "production": {Ships: ships["production"]},
 		},
 	}
-}
-
-// listeners are those whom an app may have told.
-func (w *world) listeners(app batuta.AppName) []string {
-	if w.notify == nil {
-		return nil
-	}
-	return w.notify.Listeners(app)
 }
 
 // work lets the pipeline work, and tell of it, until the returned function is

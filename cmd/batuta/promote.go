@@ -13,7 +13,8 @@ func (p *program) promoteCommand() *cobra.Command {
 		Use:   "promote APP ENVIRONMENT",
 		Short: "Deploy the release that one environment runs to the next",
 		Long: "Deploys the release that the environment before runs, healthy, with the same digests and its own\n" +
-			"document for this environment. The plan is shown first; what you approve is what happens.",
+			"document for this environment. The plan is shown first; what you approve is what happens. Where others\n" +
+			"have to approve, too, or in your place, it waits for their `batuta approve`.",
 		Example:           "  batuta promote portal production\n  batuta promote portal production --release 12 --yes",
 		Args:              arguments(2, 2),
 		ValidArgsFunction: p.completeEnvironment,

@@ -46,7 +46,7 @@ func (t *tx) ruleBookOf(ctx context.Context, id batuta.RunID) (pipeline.RuleBook
 		var output []byte
 		err := t.QueryRowContext(ctx, "SELECT output FROM steps WHERE run = ? AND name = ? AND status = 'succeeded'", id, pipeline.ReadStep).Scan(&output)
 		if !errors.Is(err, sql.ErrNoRows) {
-			return ruleBook(run, output, err)
+			return pipeline.RuleBookOf(run, output), err
 		}
 	}
 	r, err := scanRelease(t.QueryRowContext(ctx, "SELECT "+releaseColumns+" FROM releases WHERE app = ? AND (number = ? OR ? = 0) ORDER BY number DESC LIMIT 1",
@@ -55,14 +55,6 @@ func (t *tx) ruleBookOf(ctx context.Context, id batuta.RunID) (pipeline.RuleBook
 		return pipeline.RuleBook{App: run.App}, nil
 	}
 	return pipeline.RuleBookBy(run, r), err
-}
-
-// ruleBook is the one that a step returned, if it could be read.
-func ruleBook(run batuta.Run, output []byte, err error) (pipeline.RuleBook, error) {
-	if err != nil {
-		return pipeline.RuleBook{}, err
-	}
-	return pipeline.RuleBookOf(run, output)
 }
 
 // liveBooks are the rules of what is live in the environments that a condition
