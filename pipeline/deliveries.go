@@ -6,13 +6,24 @@ import (
 	"batuta"
 )
 
-// Take takes in what a forge delivered. It is on disk when Take returns.
+// Take takes in what a forge or a registry delivered. It is on disk when Take returns.
 func (p *Pipeline) Take(ctx context.Context, d batuta.Delivery) (Receipt, error) {
 	if _, err := p.app(d.App); err != nil {
 		return Receipt{}, err
 	}
 	d.Message = batuta.Headline(d.Message)
+	ignored := ""
+	if image, ok := d.Image(); ok && d.Decision == "" {
+		var err error
+		if ignored, err = p.unwantedImage(ctx, d.App, image); err != nil {
+			return Receipt{}, err
+		}
+		if ignored != "" {
+			d.Decision = "ignored: " + ignored
+		}
+	}
 	r, err := p.Store.Take(ctx, d)
+	r.Ignored = ignored
 	if err == nil && r.Run > 0 && !r.Duplicate {
 		p.Wake()
 	}

@@ -24,7 +24,8 @@ type Lease struct {
 // Receipt is what became of a push.
 type Receipt struct {
 	Run       batuta.RunID
-	Duplicate bool // the delivery had been accepted before; Run is the run of that time
+	Duplicate bool   // the delivery had been accepted before; Run is the run of that time
+	Ignored   string // why no run follows; empty if one does, or if whoever delivered knows
 }
 
 // What a run is kept in. Every write is on disk when the method returns.

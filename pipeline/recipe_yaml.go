@@ -27,7 +27,7 @@ func (r Recipe) YAML() ([]byte, error) {
 func (r Recipe) written() recipeFile {
 	w := recipeFile{
 		App: string(r.App), Images: map[string]imageRecipe{}, Test: r.Tests,
-		On:     triggersFile{Push: r.On.Push, PullRequest: r.On.PullRequest, Cron: r.On.Cron, Poll: r.On.Poll},
+		On:     triggersFile{Push: r.On.Push, PullRequest: r.On.PullRequest, Cron: r.On.Cron, Registry: r.On.Registry, Poll: r.On.Poll},
 		Notify: r.Notify, Concurrency: r.Concurrency, Timeout: r.Timeout, Retries: r.Retries,
 	}
 	for name, image := range r.Images {

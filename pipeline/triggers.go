@@ -18,7 +18,8 @@ type Triggers struct {
 	Push        PushTrigger   `json:"push"`
 	PullRequest *PullTrigger  `json:"pull_request,omitempty"` // nil: none starts a run
 	Cron        []CronTrigger `json:"cron,omitempty"`
-	Poll        time.Duration `json:"poll,omitempty"` // from one look at the repository to the next, where no webhook can reach; 0: none is taken
+	Registry    []string      `json:"registry,omitempty"` // images, in patterns of doublestar with their registries: one that was pushed starts a run of the default branch; a pattern without a tag means every tag, and ! takes away
+	Poll        time.Duration `json:"poll,omitempty"`     // from one look at the repository to the next, where no webhook can reach; 0: none is taken
 }
 
 // PushTrigger says which pushes start a run, in patterns of doublestar; one
@@ -136,6 +137,7 @@ type triggersFile struct {
 	Push        PushTrigger   `yaml:"push"`
 	PullRequest *PullTrigger  `yaml:"pull_request,omitempty"`
 	Cron        cronFile      `yaml:"cron,omitempty"`
+	Registry    []string      `yaml:"registry,omitempty"`
 	Poll        time.Duration `yaml:"poll,omitempty"`
 }
 
@@ -200,6 +202,7 @@ func readTriggers(doc *document.Document, at document.Path, w triggersFile) Trig
 		}
 		readCron(doc, here, &t.Cron[i])
 	}
+	t.Registry = readImagePatterns(doc, at.At("registry"), w.Registry)
 	if t.Poll != 0 && t.Poll < leastPoll {
 		doc.Problem(at.At("poll"), fmt.Sprintf("%s is less than %s", t.Poll, leastPoll), "write 2m")
 	}

@@ -24,7 +24,7 @@ const (
 
 // asked tells whether a run was asked for as it is, and so needs no trigger.
 func asked(p batuta.Push) bool {
-	return p.Forge == byHand || p.Forge == byClock || p.Forge == byBase
+	return p.Forge == byHand || p.Forge == byClock || p.Forge == byBase || p.Forge == batuta.ByRegistry
 }
 
 // skipMark in a commit's message says that its push starts nothing. The forms

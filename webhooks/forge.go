@@ -41,18 +41,20 @@ type Forge struct {
 
 // Event is what a delivery says.
 type Event struct {
-	Moves    []Move // the branches and tags that moved
+	Moves    []Move // the branches and tags that moved, or the images that were pushed
 	Ignored  string `json:",omitempty"` // why nothing is to be done, if Moves is empty
 	Clone    string `json:",omitempty"` // the repository's URL, where the forge tells it
 	Delivery string `json:",omitempty"` // the delivery's id, where the body has it
 	Name     string `json:",omitempty"` // of the event, where the body has it
 }
 
-// Move is one branch or tag that moved.
+// Move is one branch or tag that moved, or one image that was pushed.
 type Move struct {
-	Push    batuta.Push // Ref, Before, Revision, Sender and Message
-	Ignored string      `json:",omitempty"` // why it starts no run; Revision may be empty then
-	Paths   []string    `json:",omitempty"` // what the forge says changed, sorted; it may not say all
+	Push     batuta.Push // Ref, Before, Revision, Sender and Message; of an image its reference as Ref, and Sender
+	Ignored  string      `json:",omitempty"` // why it starts no run; Revision may be empty then
+	Delivery string      `json:",omitempty"` // its own id, where each of several has one
+	Event    string      `json:",omitempty"` // its own name, where each of several has one
+	Paths    []string    `json:",omitempty"` // what the forge says changed, sorted; it may not say all
 }
 
 // ignored is an event that needs no run.

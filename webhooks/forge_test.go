@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,7 +51,7 @@ func spelled(event string) string {
 
 func TestRead(t *testing.T) {
 	t.Parallel()
-	for _, forge := range forges() {
+	for _, forge := range slices.Concat(forges(), webhooks.Registries()) {
 		paths, err := filepath.Glob(filepath.Join("testdata", forge.Name, "*.json"))
 		if err != nil || len(paths) == 0 {
 			t.Fatalf("no fixtures of %s: %v", forge.Name, err)

@@ -53,3 +53,7 @@ func readGeneric(event string, payload []byte) (Event, error) {
 func All() []Forge {
 	return []Forge{Forgejo(), Gitea(), Gogs(), GitHub(), GitLab(), Bitbucket(), BitbucketServer(), Generic(), AzureDevOps()}
 }
+
+// Registries are the registries that are known, in the order in which they are
+// recognised.
+func Registries() []Forge { return []Forge{DockerHub(), Distribution(), Harbor()} }

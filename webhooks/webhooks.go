@@ -1,5 +1,6 @@
 // Package webhooks verifies and reads what a forge sends to
-// POST /webhooks/{app}, one file per forge. A push is answered once it is
+// POST /webhooks/{app}, and a registry to POST /webhooks/{app}/registry, one
+// file per forge and registry. A push is answered once it is
 // durably kept; here the journey of a push begins, and it goes on in package
 // pipeline.
 package webhooks
@@ -67,6 +68,7 @@ type Config struct {
 	Apps   Apps
 	Inbox  Inbox
 	Forges []Forge                        // in the order in which they are recognised
+	Images []Forge                        // the registries, likewise
 	Audit  func(context.Context, Refusal) // nil if nobody wants to know
 	Log    *slog.Logger                   // nil is slog.Default
 
@@ -107,15 +109,19 @@ func New(cfg Config) *Receiver {
 func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	name, ok := strings.CutPrefix(req.URL.Path, "/webhooks/")
 	if !ok || req.Method != http.MethodPost {
-		answer(w, http.StatusMethodNotAllowed, reply{Error: "forges send a POST to /webhooks/{app}"})
+		answer(w, http.StatusMethodNotAllowed, reply{Error: "forges send a POST to /webhooks/{app}, registries to /webhooks/{app}/registry"})
 		return
+	}
+	senders := r.config.Forges
+	if app, registry := strings.CutSuffix(name, "/registry"); registry {
+		name, senders, req = app, r.config.Images, withURLToken(req)
 	}
 	if wait := r.wait(name, req); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		answer(w, http.StatusTooManyRequests, reply{Error: "too many deliveries from this address; come back later"})
 		return
 	}
-	forge, known := r.recognise(req.Header)
+	forge, known := recognise(senders, req.Header)
 	secrets, why := r.knock(name, forge, req)
 	if !known || why != "" {
 		if err := r.bodies.discard(w, req); err != nil {
@@ -125,7 +131,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	switch {
 	case !known:
-		answer(w, http.StatusBadRequest, reply{Error: "not the delivery of a forge that is known here: " + r.known()})
+		answer(w, http.StatusBadRequest, reply{Error: "not the delivery of a forge that is known here: " + names(senders)})
 		return
 	case why != "":
 		r.refuse(w, req, name, forge, why)
@@ -165,8 +171,8 @@ func (r *Receiver) source(req *http.Request) string {
 }
 
 // recognise tells which forge is speaking.
-func (r *Receiver) recognise(h http.Header) (Forge, bool) {
-	for _, f := range r.config.Forges {
+func recognise(forges []Forge, h http.Header) (Forge, bool) {
+	for _, f := range forges {
 		if f.recognises(h) {
 			return f, true
 		}
@@ -174,13 +180,13 @@ func (r *Receiver) recognise(h http.Header) (Forge, bool) {
 	return Forge{}, false
 }
 
-// known names the forges.
-func (r *Receiver) known() string {
-	names := make([]string, len(r.config.Forges))
-	for i, f := range r.config.Forges {
-		names[i] = f.Name
+// names lists the forges, for people.
+func names(forges []Forge) string {
+	all := make([]string, len(forges))
+	for i, f := range forges {
+		all[i] = f.Name
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(all, ", ")
 }
 
 // knock gives the secrets that may have signed a delivery, or says why it
@@ -266,7 +272,8 @@ func (r *Receiver) note(ctx context.Context, d batuta.Delivery, decision string)
 	}
 }
 
-// keep takes in every branch and tag that moved, each as a delivery of its
+// keep takes in every branch and tag that moved, and every image that was
+// pushed, each as a delivery of its
 // own, in their order; the first has the payload. If one cannot be kept, the
 // delivery has to come again: those that are kept already are known then.
 func (r *Receiver) keep(ctx context.Context, sent batuta.Delivery, moves []Move) (reply, error) {
@@ -300,6 +307,7 @@ func of(d batuta.Delivery, n int, m Move) batuta.Delivery {
 	if n > 0 {
 		d.Delivery, d.Payload = fmt.Sprintf("%s/%d", d.Delivery, n), ""
 	}
+	d.Delivery, d.Event = cmp.Or(m.Delivery, d.Delivery), cmp.Or(m.Event, d.Event)
 	p := m.Push
 	d.Ref, d.Before, d.After, d.Sender, d.Message, d.Pull, d.Paths = p.Ref, p.Before, p.Revision, p.Sender, p.Message, p.Pull, m.Paths
 	return d

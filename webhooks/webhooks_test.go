@@ -69,7 +69,7 @@ func newServer(t *testing.T) *server {
 // receiver is what the server serves.
 func (s *server) receiver(patience time.Duration) http.Handler {
 	return webhooks.New(webhooks.Config{
-		Apps: s, Inbox: s, Forges: forges(), Patience: patience,
+		Apps: s, Inbox: s, Forges: forges(), Images: webhooks.Registries(), Patience: patience,
 		Audit: s.audit,
 	})
 }

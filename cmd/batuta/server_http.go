@@ -36,7 +36,7 @@ func (s *server) openHandler(context.Context, parts) error {
 	}))
 	mux.Handle("/webhooks/", webhooks.New(webhooks.Config{
 		Apps: hookedApps{s}, Inbox: inbox{s.pipeline}, Audit: s.auditRefusal, Log: s.log,
-		Forges: webhooks.All(), Pace: webhooks.Pace{Deliveries: s.config.Webhooks.Rate.Times, Per: s.config.Webhooks.Rate.Per}, Proxies: s.proxies(),
+		Forges: webhooks.All(), Images: webhooks.Registries(), Pace: webhooks.Pace{Deliveries: s.config.Webhooks.Rate.Times, Per: s.config.Webhooks.Rate.Per}, Proxies: s.proxies(),
 	}))
 	mux.Handle("/git/", s.remote)
 	if s.registry != nil {
@@ -102,7 +102,7 @@ type inbox struct{ *pipeline.Pipeline }
 // Deliver returns once the delivery is on disk.
 func (i inbox) Deliver(ctx context.Context, d batuta.Delivery) (webhooks.Receipt, error) {
 	r, err := i.Take(ctx, d)
-	return webhooks.Receipt{Run: r.Run, Duplicate: r.Duplicate}, err
+	return webhooks.Receipt{Run: r.Run, Duplicate: r.Duplicate, Ignored: r.Ignored}, err
 }
 
 // reader is what the dashboard reads.

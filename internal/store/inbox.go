@@ -73,7 +73,7 @@ func (db *DB) Refs(ctx context.Context, app batuta.AppName) (map[string]gitremot
 }
 
 // DeliverRef records change number serial of a ref and accepts the push in one
-// transaction. A deleted ref causes no run; the same serial again answers with
+// transaction, with its line in the log of deliveries. A deleted ref causes no run; the same serial again answers with
 // the run of the first time. A serial that does not follow the last is a
 // Conflict.
 func (db *DB) DeliverRef(ctx context.Context, p batuta.Push, serial int) (batuta.RunID, error) {
@@ -97,17 +97,33 @@ func (db *DB) DeliverRef(ctx context.Context, p batuta.Push, serial int) (batuta
 // record saves a change of a ref that is new.
 func (t *tx) record(ctx context.Context, p batuta.Push, serial int) (batuta.RunID, error) {
 	var caused sql.Null[batuta.RunID]
+	decision := "ignored: " + p.Ref + " was deleted"
 	if p.Revision != "" {
 		receipt, err := t.accept(ctx, p)
 		if err != nil {
 			return 0, err
 		}
 		caused = sql.Null[batuta.RunID]{V: receipt.Run, Valid: true}
+		decision = fmt.Sprintf("run %d", receipt.Run)
+	}
+	if err := t.keep(ctx, delivered(p, caused.V, decision)); err != nil {
+		return 0, err
 	}
 	err := t.exec(ctx, `INSERT INTO git_refs (app, ref, revision, serial, run) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (app, ref) DO UPDATE SET revision = excluded.revision, serial = excluded.serial, run = excluded.run`,
 		p.App, p.Ref, p.Revision, serial, caused)
 	return caused.V, err
+}
+
+// delivered is a change that the server saw itself, for the log of deliveries.
+func delivered(p batuta.Push, run batuta.RunID, decision string) batuta.Delivery {
+	if p.Received.IsZero() {
+		p.Received = now()
+	}
+	return batuta.Delivery{
+		App: p.App, Forge: p.Forge, Delivery: p.Delivery, Event: "push", Ref: p.Ref, Before: p.Before, After: p.Revision,
+		Sender: p.Sender, Message: p.Message, Received: p.Received, Run: run, Decision: decision,
+	}
 }
 
 func (t *tx) accept(ctx context.Context, p batuta.Push) (pipeline.Receipt, error) {

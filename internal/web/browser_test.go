@@ -118,6 +118,12 @@ func TestInABrowser(t *testing.T) {
 		}
 	}
 	picture(tab, t, "front")
+	click(tab, t, "#status a[href='/apps/shop/deliveries']")
+	if text := read(tab, t, "#deliveries"); !strings.Contains(text, "refs/heads/main") || !strings.Contains(text, "docker.io/library/redis:7 not in on.registry") {
+		t.Errorf("the deliveries: %s", text)
+	}
+	picture(tab, t, "deliveries")
+	click(tab, t, "header h1 a")
 	if err := chromedp.Do(tab, chromedp.EmulateViewport(390, 800)); err != nil {
 		t.Fatal(err)
 	}

@@ -101,6 +101,15 @@ func someRuns(now time.Time) []batuta.Run {
 	}
 }
 
+// someDeliveries is the newest first.
+func someDeliveries(now time.Time) []batuta.Delivery {
+	return []batuta.Delivery{
+		{ID: 9, App: "shop", Forge: "gitea", Event: "push", Ref: "refs/heads/main", After: revision("a"), Sender: "ben", Message: hostile, Received: now.Add(-2 * time.Second), Run: 217, Decision: "run 217"},
+		{ID: 8, App: "shop", Forge: "distribution", Event: "push", Ref: "docker.io/library/redis:7", Sender: hostile, Received: now.Add(-7 * time.Minute), Decision: "ignored: docker.io/library/redis:7 not in on.registry"},
+		{ID: 7, App: "portal", Forge: "git", Event: "push", Ref: "refs/heads/dev", Received: now.Add(-time.Hour), Run: 214, Decision: "ignored: branch dev is not among on.push.branches (main)"},
+	}
+}
+
 // writeLog writes the logs of runs 213 and 216 as steps would.
 func writeLog(t *testing.T, logs *pipeline.FileLogs) {
 	t.Helper()

@@ -42,6 +42,28 @@ func TestShipsPage(t *testing.T) {
 	get(t, w.signedIn(t, anasToken), w.URL+"/").shows(t, "worker-1 on node1 was stopped by hand", "4 min ago")
 }
 
+func TestDeliveriesPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ben := w.signedIn(t, bensToken)
+	get(t, ben, w.URL+"/").shows(t, `href="/apps/shop/deliveries"`)
+	a := get(t, ben, w.URL+"/apps/shop/deliveries")
+	a.shows(t, "gitea", "refs/heads/main", `<a href="/runs/217">run 217</a>`, "2 s ago", "&lt;script&gt;",
+		"distribution", "docker.io/library/redis:7", "ignored: docker.io/library/redis:7 not in on.registry", "7 min ago")
+	a.hides(t, "<script", "<img", "portal", "refs/heads/dev")
+	hidden, missing := get(t, ben, w.URL+"/apps/portal/deliveries"), get(t, ben, w.URL+"/nowhere")
+	if hidden.status != http.StatusNotFound || hidden.body != missing.body {
+		t.Errorf("deliveries to an app that is hidden: %d; a page that is not there: %d", hidden.status, missing.status)
+	}
+	ana := w.signedIn(t, anasToken)
+	get(t, ana, w.URL+"/apps/portal/deliveries").shows(t, `<a href="/runs/214">ignored: branch dev`)
+	get(t, ana, w.URL+"/apps/docs/deliveries").shows(t, "Nothing was delivered yet.")
+	w.set(func(w *world) { w.broken = errors.New("disk gone") })
+	if a := get(t, ana, w.URL+"/apps/portal/deliveries"); a.status != http.StatusInternalServerError {
+		t.Errorf("when they cannot be read: %d", a.status)
+	}
+}
+
 func TestEmptyFrontPage(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

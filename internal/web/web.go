@@ -1,5 +1,5 @@
 // Package web is the dashboard: pages for people who look. It shows the apps,
-// what runs where, and the runs; it changes nothing. Whoever wants to act uses
+// what runs where, the runs and what was delivered; it changes nothing. Whoever wants to act uses
 // the command or the API.
 package web
 
@@ -29,6 +29,8 @@ type (
 		// Runs lists the newest first, without their steps.
 		Runs(ctx context.Context, limit int) ([]batuta.Run, error)
 		Run(ctx context.Context, id batuta.RunID) (batuta.Run, error)
+		// Deliveries lists those of an app, newest first, without payloads.
+		Deliveries(ctx context.Context, app batuta.AppName, limit int) ([]batuta.Delivery, error)
 	}
 
 	// Logs gives the log of a run as it is now.
@@ -76,6 +78,7 @@ func New(c Config) (*Dashboard, error) {
 	d.status.ask = func(ctx context.Context) ([]pipeline.EnvironmentStatus, error) { return c.Reader.Status(ctx, "") }
 	d.mux.Handle("GET /{$}", d.signedIn(d.front))
 	d.mux.Handle("GET /runs/{id}", d.signedIn(d.run))
+	d.mux.Handle("GET /apps/{app}/deliveries", d.signedIn(d.deliveries))
 	d.mux.Handle("GET /ships", d.signedIn(d.ships))
 	d.mux.HandleFunc("GET /style.css", asset("style.css", "text/css; charset=utf-8"))
 	d.mux.HandleFunc("GET /icon.svg", asset("icon.svg", "image/svg+xml"))

@@ -33,6 +33,7 @@ type world struct {
 	mu     sync.Mutex
 	status []pipeline.EnvironmentStatus
 	runs   []batuta.Run
+	posted []batuta.Delivery
 	broken error           // what reading gives instead
 	gate   <-chan struct{} // the ships answer once it is closed; nil: at once
 }
@@ -62,7 +63,7 @@ func newWorld(t *testing.T, change ...func(*web.Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{logged: &journal{}, status: someStatus(time.Now()), runs: someRuns(time.Now())}
+	w := &world{logged: &journal{}, status: someStatus(time.Now()), runs: someRuns(time.Now()), posted: someDeliveries(time.Now())}
 	writeLog(t, logs)
 	c := web.Config{Reader: w, Harbour: w, Logs: whole{logs}, Doorman: doorman{}, Version: "1.2.3", Log: slog.New(slog.NewTextHandler(w.logged, nil))}
 	for _, f := range change {
@@ -117,6 +118,18 @@ func (w *world) Run(_ context.Context, id batuta.RunID) (batuta.Run, error) {
 		}
 	}
 	return batuta.Run{}, &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("no run %d", id)}
+}
+
+func (w *world) Deliveries(_ context.Context, app batuta.AppName, limit int) ([]batuta.Delivery, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []batuta.Delivery
+	for _, d := range w.posted {
+		if d.App == app {
+			all = append(all, d)
+		}
+	}
+	return all[:min(limit, len(all))], w.broken
 }
 
 func (w *world) set(change func(*world)) {

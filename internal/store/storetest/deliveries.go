@@ -61,6 +61,67 @@ func listsDeliveries(t *testing.T, l *lab) {
 	}
 }
 
+// logsWhatIsPushedHere: a change of a ref of the server's own remote is in the
+// log once, and can be run again.
+func logsWhatIsPushedHere(t *testing.T, l *lab) {
+	p := delivered("main", 1).Push()
+	p.Forge, p.Delivery = "git", "refs/heads/main@1"
+	first, err := l.DeliverRef(t.Context(), p, 1)
+	l.must(err)
+	if again, err := l.DeliverRef(t.Context(), p, 1); err != nil || again != first {
+		t.Errorf("the same change again: run %d, %v", again, err)
+	}
+	gone := p
+	gone.Delivery, gone.Before, gone.Revision = "refs/heads/main@2", p.Revision, ""
+	_, err = l.DeliverRef(t.Context(), gone, 2)
+	l.must(err)
+	all, err := l.Deliveries(t.Context(), "portal", 10)
+	if err != nil || len(all) != 2 {
+		t.Fatalf("deliveries %+v, %v", all, err)
+	}
+	want := batuta.Delivery{
+		ID: all[1].ID, App: "portal", Forge: "git", Delivery: p.Delivery, Event: "push", Ref: p.Ref, Before: p.Before, After: p.Revision,
+		Sender: "ana", Message: p.Message, Received: p.Received, Run: first, Decision: fmt.Sprintf("run %d", first),
+	}
+	if diff := cmp.Diff(want, all[1]); diff != "" {
+		t.Errorf("the push (-want +got):\n%s", diff)
+	}
+	if d := all[0]; d.Run != 0 || d.After != "" || d.Before != p.Revision || d.Decision != "ignored: refs/heads/main was deleted" {
+		t.Errorf("the deletion is kept as %+v", d)
+	}
+	second, err := l.Redeliver(t.Context(), "portal", all[1].ID, "bob")
+	l.must(err)
+	if run, err := l.Run(t.Context(), second); err != nil || second == first || run.Push.Revision != p.Revision || run.Push.Ref != p.Ref || run.By != "bob" {
+		t.Errorf("redelivered as %+v, %v", run, err)
+	}
+	if _, err := l.Redeliver(t.Context(), "portal", all[0].ID, "bob"); !errors.Is(err, batuta.Conflict) {
+		t.Errorf("a deletion was run: %v", err)
+	}
+}
+
+// logsImages: of an image that was pushed somewhere follows a run of the
+// default branch, once, and again when it is asked for.
+func logsImages(t *testing.T, l *lab) {
+	d := batuta.Delivery{App: "portal", Forge: "harbor", Delivery: "e-1", Event: "push", Ref: "ghcr.io/acme/base:v2@sha256:abc"}
+	first, err := l.Take(t.Context(), d)
+	l.must(err)
+	if again, err := l.Take(t.Context(), d); err != nil || !again.Duplicate || again.Run != first.Run {
+		t.Errorf("the same event again: %+v, %v", again, err)
+	}
+	all, err := l.Deliveries(t.Context(), "portal", 10)
+	if err != nil || len(all) != 2 || all[1].Forge != "harbor" || all[1].Ref != d.Ref {
+		t.Fatalf("deliveries %+v, %v", all, err)
+	}
+	second, err := l.Redeliver(t.Context(), "portal", all[1].ID, "bob")
+	l.must(err)
+	for _, id := range []batuta.RunID{first.Run, second} {
+		run, err := l.Run(t.Context(), id)
+		if p := run.Push; err != nil || p.Forge != batuta.ByRegistry || p.Ref != "" || p.Revision != "" || p.Sender != "harbor" || p.Message != d.Ref+" was pushed" {
+			t.Errorf("run %d is of %+v, %v", id, p, err)
+		}
+	}
+}
+
 // redelivers: a redelivery is a run of its own, with its line in the audit
 // trail; what no run followed from cannot be run.
 func redelivers(t *testing.T, l *lab) {

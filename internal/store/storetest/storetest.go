@@ -78,6 +78,8 @@ func Test(t *testing.T, open Opener) {
 		"a push may cancel an older run":    cancelsOlder,
 		"deliveries are listed":             listsDeliveries,
 		"a delivery can come again":         redelivers,
+		"a push to the remote is logged":    logsWhatIsPushedHere,
+		"an image is delivered":             logsImages,
 		"a skipped delivery says why":       saysWhySkipped,
 		"old deliveries are forgotten":      forgetsOldDeliveries,
 		"old logs are listed":               listsOldLogs,
