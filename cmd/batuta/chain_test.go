@@ -22,8 +22,8 @@ func TestChain(t *testing.T) {
 	lab.Bases(t, lab.Node)
 	s := newSite(t, lab.BuildKit(t), lab.Ships(t, 3), app, "")
 	s.serve(t)
-	w := s.newWorkingCopy(t, "node", app)
-	s.succeeds(t, s.pushed(t, app, w).ID)
+	w := s.newExample(t, "node", app)
+	tested(t, s.succeeds(t, s.pushed(t, app, w).ID), "unit")
 	qa := s.answers(t, app, "qa", 1, "In QA it is")
 
 	promotion := api.Order{Kind: batuta.RunPromotion}
@@ -108,7 +108,6 @@ func TestABadReleaseHurtsNobody(t *testing.T) {
 	s := newSite(t, lab.BuildKit(t), lab.Ships(t, 2), app, "")
 	s.serve(t)
 	w := s.newWorkingCopy(t, "node", app)
-	w.edit("Dockerfile", "RUN node --test", "RUN true")
 	s.succeeds(t, s.pushed(t, app, w).ID)
 	good := s.answers(t, app, "qa", 1, "In QA it is")
 	asked := ask(t, good[0].URLs[0])

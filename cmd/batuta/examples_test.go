@@ -27,22 +27,27 @@ type example struct {
 	migrated  string            // a line of the migration, once for each database
 	ran       string            // a line of the hook, once for each deployment
 	edit      [3]string         // file, from and to: the second push
+	test      string            // what batuta.yml tests
+	breaks    [3]string         // file, from and to: a push that a test refuses
+	failed    string            // how the run names the test's case
 }
 
 // examplesTold has the examples that TestChain does not have.
 var examplesTold = []example{
 	{name: "static", instances: 2, qa: "Hello from Batuta", prod: "Hello from Batuta",
-		edit: [3]string{"public/index.html", "Change this line", "Somebody changed this line"}},
+		edit: [3]string{"public/index.html", "Change this line", "Somebody changed this line"},
+		test: "links", breaks: [3]string{"public/404.html", `href="/"`, `href="/home.html"`}, failed: "404.html:"},
 	{name: "python", bases: []lab.Base{lab.Python}, instances: 1, qa: "Notes of QA", prod: "Notes",
 		add: map[string]string{"/": "buy rosin"}, shows: []string{"buy rosin"}, migrated: "migrated to 2", ran: "the database is at 2",
-		edit: [3]string{"notes/app.py", `"noted\n"`, `"noted well\n"`}},
+		edit: [3]string{"notes/app.py", `"noted\n"`, `"noted well\n"`}, test: "unit"},
 	{name: "ruby", bases: []lab.Base{lab.Ruby}, instances: 1, qa: "Guests of QA", prod: "Guests",
 		add: map[string]string{"/": "Clara"}, shows: []string{"Clara"}, migrated: "migrated to 2", ran: "the book is ready",
-		edit: [3]string{"app.rb", `"welcome\n"`, `"be welcome\n"`}},
+		edit: [3]string{"app.rb", `"welcome\n"`, `"be welcome\n"`}, test: "unit"},
 	{name: "drupal", bases: []lab.Base{lab.PHP, lab.MariaDB}, instances: 2, qa: "Portal of QA", prod: "Portal",
 		add: map[string]string{"/node": "Programme of the season", "/file": "the score"}, shows: []string{"Programme of the season", ".txt"},
 		migrated: "update 8002 applied", ran: "the database is up to date",
-		edit: [3]string{"src/Site.php", `"created\n"`, `"it is created\n"`}},
+		edit: [3]string{"src/Site.php", `"created\n"`, `"it is created\n"`},
+		test: "unit", breaks: [3]string{"src/Site.php", "default => [404", "default => [200"}, failed: "portal: an unknown page is not there: got 200, want 404"},
 }
 
 // TestExamples pushes each example: its tests, QA, the promotion of the same
@@ -55,14 +60,15 @@ func TestExamples(t *testing.T) {
 			registry := lab.Bases(t, e.bases...)
 			app := batuta.AppName("example-" + e.name)
 			s := newExampleSite(t, app)
-			w := s.newWorkingCopy(t, e.name, app)
+			w := s.newExample(t, e.name, app)
 			if slices.Contains(e.bases, lab.MariaDB) { // the server asks Docker Hub itself, which has no mirror for it
-				for _, env := range []string{"qa", "production"} {
-					w.edit("environments/"+env+".yml", "mariadb:10.11", registry.Bridge+"/library/mariadb:10.11")
+				for _, file := range []string{"batuta.yml", "environments/qa.yml", "environments/production.yml"} {
+					w.edit(file, "mariadb:10.11", registry.Bridge+"/library/mariadb:10.11")
 				}
 			}
 
 			first := s.succeeds(t, s.pushed(t, app, w).ID)
+			tested(t, first, e.test)
 			e.hooked(t, s, first, 1)
 			qa := s.web(t, app, "qa", 1, e.qa)
 			e.adds(t, qa[0].URLs[0])
@@ -84,7 +90,36 @@ func TestExamples(t *testing.T) {
 			if now := s.web(t, app, "qa", 1, e.qa); now[0].ID == qa[0].ID {
 				t.Error("the second push replaced nothing")
 			}
+			e.refused(t, s, app, w)
 		})
+	}
+}
+
+// tested wants a test of the run to have passed before its release was made.
+func tested(t *testing.T, run batuta.Run, test string) {
+	t.Helper()
+	at := slices.IndexFunc(run.Steps, func(s batuta.Step) bool { return s.Name == "test "+test })
+	made := slices.IndexFunc(run.Steps, func(s batuta.Step) bool { return s.Name == "release" })
+	if at < 0 || run.Steps[at].Status != batuta.StepSucceeded || made < at {
+		t.Errorf("run %d did not pass test %s: %+v", run.ID, test, run.Steps)
+	}
+}
+
+// refused wants a push that breaks a test to come to nothing: the run names the
+// case, and QA keeps what it has.
+func (e example) refused(t *testing.T, s *site, app batuta.AppName, w *workingCopy) {
+	t.Helper()
+	if e.failed == "" {
+		return
+	}
+	before := s.web(t, app, "qa", 1, e.qa)
+	w.edit(e.breaks[0], e.breaks[1], e.breaks[2])
+	run := s.ended(t, s.pushed(t, app, w).ID)
+	if run.Status != batuta.RunFailed || run.Release != 0 || !strings.Contains(run.Error+s.log(t, run.ID), e.failed) {
+		t.Errorf("the push that breaks a test: %s, release %d: %s", run.Status, run.Release, run.Error)
+	}
+	if after := s.web(t, app, "qa", 1, e.qa); after[0].ID != before[0].ID {
+		t.Error("a push that broke a test changed QA")
 	}
 }
 

@@ -12,14 +12,19 @@ import (
 // filesCommand is what a static image runs.
 func (p *program) filesCommand() *cobra.Command {
 	var root, listen string
+	var check bool
 	c := &cobra.Command{
 		Use: "files", Hidden: true, Short: "Serve a directory; static images run it", Args: arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if check {
+				return proxy.CheckLinks(root)
+			}
 			return proxy.ServeFiles(c.Context(), root, listen, slog.New(slog.NewTextHandler(p.stderr, nil)))
 		},
 	}
 	c.Flags().StringVar(&root, "root", "/srv", "the directory")
 	c.Flags().StringVar(&listen, "listen", ":8080", "the address")
+	c.Flags().BoolVar(&check, "check", false, "do not serve: want every link of the pages to lead somewhere")
 	return c
 }
 

@@ -138,7 +138,6 @@ func TestKilledAtEveryStep(t *testing.T) {
 	lab.Bases(t, lab.Node)
 	s := newSite(t, lab.BuildKit(t), lab.Ships(t, 3), app, "")
 	w := s.newWorkingCopy(t, "node", app)
-	w.edit("Dockerfile", "RUN node --test", "RUN true")
 
 	server := s.start(t, idle)
 	w.push()

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -179,8 +180,24 @@ type workingCopy struct {
 	dir string
 }
 
-// newWorkingCopy commits a copy of examples/name as the app.
+// newWorkingCopy commits a copy of examples/name as the app, without its
+// tests, which would only take time.
 func (s *site) newWorkingCopy(t *testing.T, name string, app batuta.AppName) *workingCopy {
+	t.Helper()
+	w := s.newExample(t, name, app)
+	recipe, err := os.ReadFile(filepath.Join(w.dir, "batuta.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	images, rest, _ := strings.Cut(string(recipe), "test:\n")
+	_, promote, _ := strings.Cut(rest, "\npromote:")
+	images = regexp.MustCompile(`  tests: .*\n`).ReplaceAllString(images, "")
+	w.edit("batuta.yml", string(recipe), images+"promote:"+promote)
+	return w
+}
+
+// newExample commits a copy of examples/name as the app.
+func (s *site) newExample(t *testing.T, name string, app batuta.AppName) *workingCopy {
 	t.Helper()
 	files, err := fs.Sub(examples.Files, name)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"batuta"
@@ -134,7 +135,7 @@ func newWorkingCopy(ctx context.Context, dir string, app batuta.AppName, remote 
 	if err != nil {
 		return nil, err
 	}
-	named := strings.Replace(string(recipe), "app: clock", "app: "+string(app), 1)
+	named := untested(strings.Replace(string(recipe), "app: clock", "app: "+string(app), 1))
 	if err := os.WriteFile(filepath.Join(w.dir, "batuta.yml"), []byte(named), 0o600); err != nil {
 		return nil, err
 	}
@@ -148,6 +149,14 @@ func newWorkingCopy(ctx context.Context, dir string, app batuta.AppName, remote 
 		}
 	}
 	return w, nil
+}
+
+// untested is the recipe without its tests, which the bare commands do not run
+// either.
+func untested(recipe string) string {
+	images, rest, _ := strings.Cut(recipe, "test:\n")
+	_, promote, _ := strings.Cut(rest, "\npromote:")
+	return regexp.MustCompile(`  tests: .*\n`).ReplaceAllString(images, "") + "promote:" + promote
 }
 
 // change writes the mark into the page that tells readiness, and commits it.
