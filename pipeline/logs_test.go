@@ -92,7 +92,7 @@ func TestAStepThatPrintsMuchLeavesTheOthersRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	line := strings.Repeat("x", 1<<16-1) + "\n"
-	print := func(step string, lines int) {
+	fill := func(step string, lines int) {
 		w, err := logs.Append(1, step)
 		if err != nil {
 			t.Error(err)
@@ -109,7 +109,7 @@ func TestAStepThatPrintsMuchLeavesTheOthersRoom(t *testing.T) {
 	}
 	var all sync.WaitGroup
 	for i := range 6 {
-		all.Go(func() { print(fmt.Sprint("test ", i), 300) })
+		all.Go(func() { fill(fmt.Sprint("test ", i), 300) })
 	}
 	all.Wait()
 	w, err := logs.Append(1, "deploy qa")
@@ -120,7 +120,7 @@ func TestAStepThatPrintsMuchLeavesTheOthersRoom(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	print("hooks", 2)
+	fill("hooks", 2)
 
 	text, err := os.ReadFile(filepath.Join(dir, "1.log"))
 	if err != nil || len(text) > bound {
