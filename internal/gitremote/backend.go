@@ -66,7 +66,10 @@ func (r *Remote) backendEnv(req *http.Request, c call) []string {
 	if c.advertise {
 		env = append(env, "QUERY_STRING=service="+c.service)
 	}
-	if req.ContentLength >= 0 {
+	// Told the length of a push, http-backend waits for all of it, with all of a
+	// processor, even when the server that sent it was killed; and holds the
+	// lock meanwhile, for which the next server would wait for ever.
+	if req.ContentLength >= 0 && c.service != receivePack {
 		env = append(env, "CONTENT_LENGTH="+strconv.FormatInt(req.ContentLength, 10))
 	}
 	if p := req.Header.Get("Git-Protocol"); protocolForm.MatchString(p) {
