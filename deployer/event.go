@@ -40,7 +40,10 @@ type Event struct {
 
 // String is the event as a line of a log: web-1 on node1: ready (412ms).
 func (e Event) String() string {
-	line := fmt.Sprintf("%s on %s: %s", e.Instance, e.Ship, e.Text)
+	line := e.Text // of the whole deployment
+	if e.Ship != "" {
+		line = fmt.Sprintf("%s on %s: %s", e.Instance, e.Ship, e.Text)
+	}
 	if e.Took > 0 {
 		line += fmt.Sprintf(" (%s)", e.Took.Round(time.Millisecond))
 	}
