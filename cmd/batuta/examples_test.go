@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"testing"
 
 	"batuta"
+	"batuta/internal/api"
 	"batuta/internal/lab"
 )
 
@@ -30,6 +32,8 @@ type example struct {
 	test      string            // what batuta.yml tests
 	breaks    [3]string         // file, from and to: a push that a test refuses
 	failed    string            // how the run names the test's case
+	kept      string            // an artifact of the first run
+	without   string            // a path of the tests that production does not have
 }
 
 // examplesTold has the examples that TestChain does not have.
@@ -39,15 +43,15 @@ var examplesTold = []example{
 		test: "links", breaks: [3]string{"public/404.html", `href="/"`, `href="/home.html"`}, failed: "404.html:"},
 	{name: "python", bases: []lab.Base{lab.Python}, instances: 1, qa: "Notes of QA", prod: "Notes",
 		add: map[string]string{"/": "buy rosin"}, shows: []string{"buy rosin"}, migrated: "migrated to 2", ran: "the database is at 2",
-		edit: [3]string{"notes/app.py", `"noted\n"`, `"noted well\n"`}, test: "unit"},
+		edit: [3]string{"notes/app.py", `"noted\n"`, `"noted well\n"`}, test: "unit", without: "/app/tests"},
 	{name: "ruby", bases: []lab.Base{lab.Ruby}, instances: 1, qa: "Guests of QA", prod: "Guests",
 		add: map[string]string{"/": "Clara"}, shows: []string{"Clara"}, migrated: "migrated to 2", ran: "the book is ready",
-		edit: [3]string{"app.rb", `"welcome\n"`, `"be welcome\n"`}, test: "unit"},
+		edit: [3]string{"app.rb", `"welcome\n"`, `"be welcome\n"`}, test: "unit", without: "/app/test"},
 	{name: "drupal", bases: []lab.Base{lab.PHP, lab.MariaDB}, instances: 2, qa: "Portal of QA", prod: "Portal",
 		add: map[string]string{"/node": "Programme of the season", "/file": "the score"}, shows: []string{"Programme of the season", ".txt"},
 		migrated: "update 8002 applied", ran: "the database is up to date",
 		edit: [3]string{"src/Site.php", `"created\n"`, `"it is created\n"`},
-		test: "unit", breaks: [3]string{"src/Site.php", "default => [404", "default => [200"}, failed: "portal: an unknown page is not there: got 200, want 404"},
+		test: "unit", breaks: [3]string{"src/Site.php", "default => [404", "default => [200"}, failed: "portal: an unknown page is not there: got 200, want 404", kept: "junit.xml", without: "/opt/drupal/tests"},
 }
 
 // TestExamples pushes each example: its tests, QA, the promotion of the same
@@ -69,6 +73,7 @@ func TestExamples(t *testing.T) {
 
 			first := s.succeeds(t, s.pushed(t, app, w).ID)
 			tested(t, first, e.test)
+			e.keeps(t, s, first)
 			e.hooked(t, s, first, 1)
 			qa := s.web(t, app, "qa", 1, e.qa)
 			e.adds(t, qa[0].URLs[0])
@@ -76,6 +81,7 @@ func TestExamples(t *testing.T) {
 			e.hooked(t, s, promoted, 1)
 			production := s.web(t, app, "production", e.instances, e.prod)
 			s.sameBytes(t, append(qa, production...))
+			e.leaves(t, s, production)
 			e.adds(t, production[0].URLs[0])
 
 			w.edit(e.edit[0], e.edit[1], e.edit[2])
@@ -102,6 +108,31 @@ func tested(t *testing.T, run batuta.Run, test string) {
 	made := slices.IndexFunc(run.Steps, func(s batuta.Step) bool { return s.Name == "release" })
 	if at < 0 || run.Steps[at].Status != batuta.StepSucceeded || made < at {
 		t.Errorf("run %d did not pass test %s: %+v", run.ID, test, run.Steps)
+	}
+}
+
+// keeps wants the artifact of the run's test.
+func (e example) keeps(t *testing.T, s *site, run batuta.Run) {
+	t.Helper()
+	kept, err := s.client.Artifacts(t.Context(), run.ID)
+	if named := slices.ContainsFunc(kept, func(a api.Artifact) bool { return a.Test == e.test && path.Base(a.Path) == e.kept }); err != nil || named != (e.kept != "") {
+		t.Errorf("run %d kept %+v (%v), want %q", run.ID, kept, err, e.kept)
+	}
+}
+
+// leaves wants the tests to be left out of what production runs.
+func (e example) leaves(t *testing.T, s *site, production []batuta.ContainerState) {
+	t.Helper()
+	if e.without == "" {
+		return
+	}
+	for _, ship := range s.ships {
+		if ship.Name == production[0].Ship {
+			there := onShip(t.Context(), t, ship, "exec", production[0].ID, "sh", "-c", "ls -d "+path.Dir(e.without)+"/*")
+			if there == "" || slices.Contains(strings.Fields(there), e.without) {
+				t.Errorf("production has %q, and should not have %s", there, e.without)
+			}
+		}
 	}
 }
 

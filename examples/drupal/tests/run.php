@@ -23,7 +23,7 @@ $cases = [
     sort($sorted);
     same($sorted, $numbers);
   },
-  'a site that is not up to date is not up' => function (): void {
+  'updates are applied once, and then the site is up' => function (): void {
     $site = Site::fromSettings(ROOT);
     same(array_keys(Site::UPDATES), $site->update());
     same([], $site->update());
