@@ -33,4 +33,8 @@ type Base struct {
 	// Digest is what the reference meant during the build. It is empty if no
 	// registry gave the image: a Docker Engine used one that only it has.
 	Digest batuta.Digest `json:"digest,omitempty"`
+
+	// Newest tells that what was asked for is the newest release of an app,
+	// whatever it is: whoever has that looked up says so.
+	Newest bool `json:"newest,omitempty"`
 }

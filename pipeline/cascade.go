@@ -19,11 +19,12 @@ const basesTick = time.Second
 // that it is pushed as.
 func (f Footing) fixed() bool {
 	_, tag, tagged := strings.Cut(path.Base(f.Reference), ":")
-	return f.Digest != "" && !tagged || batuta.CheckRevision(tag) == nil
+	return !f.Newest && (f.Digest != "" && !tagged || batuta.CheckRevision(tag) == nil)
 }
 
 // cascade starts a run of every other app whose newest release is built from
-// an image that this release has anew. A dependant of theirs waits for its own
+// an image that this release has anew, and of this one if its own base was
+// released meanwhile. A dependant of theirs waits for its own
 // base. It is called again if the run is interrupted, and then starts nothing
 // twice.
 func (j *journey) cascade(ctx context.Context, r batuta.Release) error {
@@ -33,14 +34,17 @@ func (j *journey) cascade(ctx context.Context, r batuta.Release) error {
 	}
 	for _, f := range all {
 		for _, base := range f.Bases {
-			made := slices.IndexFunc(all, func(of Foundation) bool {
-				return of.App == r.App && of.Release == r.Number && of.Made.Repository == repositoryOf(base.Reference)
-			})
-			if made < 0 || f.App == r.App || base.fixed() || base.Digest == all[made].Made.Digest {
+			made := slices.IndexFunc(all, func(of Foundation) bool { return of.Made.Repository == repositoryOf(base.Reference) })
+			if made < 0 || all[made].App == f.App || base.fixed() || base.Digest == all[made].Made.Digest {
 				continue
 			}
-			if reaches(all, r.App, f.App) {
-				j.Log.Warn("apps that are built from each other are not rebuilt for each other", "app", f.App, "base", r.App)
+			fresh := all[made].App == r.App && all[made].Release == r.Number
+			overtaken := f.App == r.App && f.Release == r.Number && base.Newest // its base was released while it was built
+			if !fresh && !overtaken {
+				continue
+			}
+			if reaches(all, all[made].App, f.App) {
+				j.Log.Warn("apps that are built from each other are not rebuilt for each other", "app", f.App, "base", all[made].App)
 				continue
 			}
 			if err := j.rebuild(ctx, f, base, all[made].Made.Digest, fmt.Sprintf("base of run %d", j.run.ID)); err != nil {
@@ -101,7 +105,8 @@ func (p *Pipeline) followBases(ctx context.Context) {
 }
 
 // askBases starts a run of every app that is built from an image whose tag
-// means another by now, also of an app's image that somebody tagged. One that cannot be asked about does not keep
+// means another by now, also of an app's image that somebody tagged; of
+// releases their own runs tell. One that cannot be asked about does not keep
 // the others back.
 func (p *Pipeline) askBases(ctx context.Context) error {
 	all, err := p.foundations(ctx)
@@ -110,7 +115,7 @@ func (p *Pipeline) askBases(ctx context.Context) error {
 	}
 	for _, f := range all {
 		for _, base := range f.Bases {
-			if base.Digest == "" || base.fixed() || base.App != "" && reaches(all, base.App, f.App) {
+			if base.Digest == "" || base.fixed() || base.Newest || base.App != "" && reaches(all, base.App, f.App) {
 				continue
 			}
 			now, err := p.Pinner.Pin(ctx, f.App, base.Reference)

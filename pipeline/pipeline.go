@@ -37,6 +37,7 @@ type App struct {
 	Secrets    map[string]string
 	Poll       time.Duration                           // from one look at the repository to the next, where its recipe does not say; 0: none is taken
 	Includes   []batuta.AppName                        // whose repositories it may include shared pipelines of
+	Bases      []batuta.AppName                        // from whose images it may be built
 	Listeners  []string                                // whom its recipe may have told, by their names in server.yml
 	Floors     map[batuta.EnvironmentName]batuta.Stage // the rules of promotions to those that have any, which no recipe can loosen
 	Keep       int                                     // releases of each environment whose images stay on the ships; at least 1

@@ -231,6 +231,10 @@ func (j *journey) build(name batuta.ImageName, recipe builder.Recipe, built map[
 		if err != nil {
 			return batuta.Image{}, err
 		}
+		recipe, ground, err := j.lay(ctx, recipe, log)
+		if err != nil {
+			return batuta.Image{}, err
+		}
 		result, err := j.Builder.Build(ctx, builder.Request{
 			App: j.app.Name, Image: name, Revision: j.run.Push.Revision, Time: j.committed,
 			Source: dir, Recipe: recipe, Secrets: secrets, SSH: keys, Images: built,
@@ -240,6 +244,7 @@ func (j *journey) build(name batuta.ImageName, recipe builder.Recipe, built map[
 			return result.Image, err
 		}
 		fmt.Fprintln(log, result.Image)
+		result.Bases = ground.mark(result.Bases)
 		return result.Image, j.keepBuild(context.WithoutCancel(ctx), name, result, log)
 	}
 }

@@ -103,8 +103,12 @@ func checkContext(doc *document.Document, at document.Path, value, image string,
 	case isImage && !there:
 		doc.Problem(at, fmt.Sprintf("no image %q", other), document.Suggest(other, slices.Sorted(maps.Keys(all))))
 	case isImage, strings.HasPrefix(value, "docker-image://"):
+	case strings.HasPrefix(value, appContext):
+		if app, of, _ := readAppContext(value); batuta.CheckName(string(app)) != nil || !imageForm.MatchString(string(of)) {
+			doc.Problem(at, fmt.Sprintf("%q names no image of an app", value), "write app:NAME/IMAGE")
+		}
 	case !fs.ValidPath(path.Clean(value)):
-		doc.Problem(at, fmt.Sprintf("%q leads outside the repository", value), "write a path relative to the repository's top, image:NAME or docker-image://REFERENCE")
+		doc.Problem(at, fmt.Sprintf("%q leads outside the repository", value), "write a path relative to the repository's top, image:NAME, app:NAME/IMAGE or docker-image://REFERENCE")
 	}
 }
 

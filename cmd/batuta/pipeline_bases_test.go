@@ -208,3 +208,33 @@ func TestABaseFromOutsideIsAskedAbout(t *testing.T) {
 	s.succeeds(t, s.push(t, "three"))
 	s.count(t, 3)
 }
+
+func TestABaseThatIsReleasedMeanwhileIsCaughtUpWith(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.crew = []batuta.AppName{"site"}
+	var mu sync.Mutex
+	builds := 0
+	w.bases = func(r builder.Request) []builder.Base {
+		if r.App != "site" {
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		base := builder.Base{Reference: "registry.example.edu/shop/web", Digest: digestOf(revision("two")), Newest: true}
+		if builds++; builds == 1 {
+			base.Digest = digestOf(revision("one")) // looked up before the second release
+		}
+		return []builder.Base{base}
+	}
+	s := w.start(t)
+	s.pushes(t, "one", testApp)
+	s.pushes(t, "two", testApp)
+	s.pushes(t, "one", "site")
+	run := s.succeeds(t, s.count(t, 4)[0].ID)
+	if run.App != "site" || run.Push.Forge != "base" {
+		t.Errorf("%+v", run)
+	}
+	s.pushes(t, "three", "site")
+	s.count(t, 5) // it has caught up
+}

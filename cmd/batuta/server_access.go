@@ -8,6 +8,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"batuta"
@@ -30,7 +31,7 @@ func newRobots() robots {
 }
 
 // build is the token of an app's builds: it pulls and pushes the app's images,
-// and no other's.
+// and pulls those of the apps that it may be built from.
 func (r robots) build(app batuta.AppName) string {
 	mac := hmac.New(sha256.New, r.key)
 	mac.Write([]byte(app))
@@ -65,7 +66,8 @@ func (s *server) mayUseRegistry(_ context.Context, _, password string, a registr
 		return granted(sign)
 	}
 	if own, ok := s.robots.builds(password); ok {
-		return granted(a.Repository == "" || string(own) == app)
+		base := !a.Push && slices.Contains(s.config.Apps[own].Bases, batuta.AppName(app))
+		return granted(a.Repository == "" || string(own) == app || base)
 	}
 	who, ok := s.gate.Identify(password)
 	if !ok {

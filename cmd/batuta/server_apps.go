@@ -23,7 +23,7 @@ func (s *server) apps() map[batuta.AppName]pipeline.App {
 		app := pipeline.App{
 			Name: name, Repository: s.repository(name, a), Images: s.images(name), Registry: s.config.Registry.Address, Login: s.buildLogin(name),
 			Grants: map[batuta.EnvironmentName]pipeline.Grant{}, Secrets: map[string]string{}, Keep: s.config.Keep.Releases, Poll: a.Poll,
-			Includes: a.Includes, Listeners: s.config.Listeners(name), Floors: a.Promote,
+			Includes: a.Includes, Bases: a.Bases, Listeners: s.config.Listeners(name), Floors: a.Promote,
 		}
 		if a.Keep != nil {
 			app.Keep = a.Keep.Releases

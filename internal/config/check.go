@@ -142,6 +142,11 @@ func (k check) app(name batuta.AppName, a App) {
 			k.d.Problem(at.At("includes", strconv.Itoa(i)), fmt.Sprintf("no app %q", other), document.Suggest(string(other), words(slices.Sorted(maps.Keys(k.c.Apps)))))
 		}
 	}
+	for i, other := range a.Bases {
+		if _, known := k.c.Apps[other]; !known {
+			k.d.Problem(at.At("bases", strconv.Itoa(i)), fmt.Sprintf("no app %q", other), document.Suggest(string(other), words(slices.Sorted(maps.Keys(k.c.Apps)))))
+		}
+	}
 	if a.Keep != nil {
 		k.atLeast(at.At("keep", "releases"), a.Keep.Releases, 1)
 	}

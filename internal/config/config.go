@@ -147,6 +147,7 @@ type App struct {
 	Poll           time.Duration                           `yaml:"poll"`     // how often its repository is looked at until its recipe says; 0: never
 	Promote        map[batuta.EnvironmentName]batuta.Stage `yaml:"promote"`  // the rules by which environments take promotions, which no batuta.yml can loosen
 	Includes       []batuta.AppName                        `yaml:"includes"` // apps whose shared pipelines it may include
+	Bases          []batuta.AppName                        `yaml:"bases"`    // apps from whose images it may be built
 	Keep           *AppKeep                                `yaml:"keep"`     // nil: the server's
 	Status         *Status                                 `yaml:"status"`   // nil: no forge is told of its runs
 }

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -94,6 +95,17 @@ func (b *Builder) Restart(ctx context.Context) (err error) {
 		}
 		return host.Run(ctx, control, "--addr", "unix://"+b.file("buildkitd.sock"), "debug", "workers")
 	})
+}
+
+// Plain starts the daemon again as one that speaks plain HTTP with a registry
+// (host:port) whatever it does there.
+func (b *Builder) Plain(ctx context.Context, registry string) error {
+	config, err := os.OpenFile(b.file("buildkitd.toml"), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(config, "[registry.%q]\n  http = true\n", registry)
+	return errors.Join(err, config.Close(), b.Kill(), b.Restart(ctx))
 }
 
 // Cut breaks every connection to the daemon, and lets no new one through.
