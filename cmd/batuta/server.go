@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -196,9 +197,18 @@ func (s *server) Run(ctx context.Context, listener net.Listener) error {
 		}
 		return nil
 	})
+	taken := make(chan struct{})
+	group.Go(func() error {
+		defer close(taken)
+		s.takeIn(working)
+		return nil
+	})
 	group.Go(func() error {
 		defer s.closeWeb(ctx, web)
-		s.takeIn(working)
+		select { // what is newest runs first, but no app waits for another's push
+		case <-taken:
+		case <-time.After(takeInTimeout):
+		}
 		s.pipeline.Work(working)
 		return nil
 	})
@@ -225,17 +235,25 @@ func (s *server) closeWeb(ctx context.Context, web *http.Server) {
 	}
 }
 
+// takeInTimeout is how long work waits for what was pushed before: a push that
+// goes on may take any time.
+const takeInTimeout = 5 * time.Second
+
 // takeIn takes in what was pushed to the embedded remote just before an
 // earlier server was killed.
 func (s *server) takeIn(ctx context.Context) {
+	var all sync.WaitGroup
 	for name, app := range s.config.Apps {
 		if app.Repository != "" {
 			continue
 		}
-		if err := s.remote.Reconcile(ctx, name); err != nil && ctx.Err() == nil {
-			s.log.Error("take in what was pushed before", "app", name, "err", err)
-		}
+		all.Go(func() {
+			if err := s.remote.Reconcile(ctx, name); err != nil && ctx.Err() == nil {
+				s.log.Error("take in what was pushed before", "app", name, "err", err)
+			}
+		})
 	}
+	all.Wait()
 }
 
 // keyBytes is the length of the server's key.

@@ -52,6 +52,15 @@ func sign(t *testing.T, k *signing.Key, r batuta.Release, image batuta.ImageName
 	return s
 }
 
+// A server that is brought up to date has to find what the one before signed.
+func TestContentIsTheSameForEver(t *testing.T) {
+	t.Parallel()
+	const was = "sha256:5850f3a4bc2937ded35fb44d18bcdad5ebcba1edfff81f67c409e0216ee9a831"
+	if got := signing.Content(release()); got != was {
+		t.Errorf("the content of a release is %s, was %s: all that was signed before is refused", got, was)
+	}
+}
+
 func TestVerdicts(t *testing.T) {
 	t.Parallel()
 	k, other := open(t, filepath.Join(t.TempDir(), "key")), open(t, filepath.Join(t.TempDir(), "key"))
