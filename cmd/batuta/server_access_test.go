@@ -34,7 +34,9 @@ func TestWhoMayUseTheRegistry(t *testing.T) {
 		"reader": {Token: config.NewSecret("token-of-the-reader"), May: config.Read},
 		"pusher": {Token: config.NewSecret("token-of-the-pusher"), May: config.Push, Apps: []batuta.AppName{"portal"}},
 	}
-	s := &server{robots: newRobots(), gate: api.NewGate(people)}
+	s := &server{robots: newRobots(), gate: api.NewGate(people), config: &config.Config{Apps: map[batuta.AppName]config.App{
+		"portal": {}, "shop": {Bases: []batuta.AppName{"portal"}},
+	}}}
 	for _, c := range []struct {
 		who, token                              string
 		login, pull, push, pullOther, pushOther registry.Decision
@@ -42,6 +44,7 @@ func TestWhoMayUseTheRegistry(t *testing.T) {
 		{"nobody", "", registry.Unknown, registry.Unknown, registry.Unknown, registry.Unknown, registry.Unknown},
 		{"a ship", s.robots.ship, registry.Granted, registry.Granted, registry.Denied, registry.Granted, registry.Denied},
 		{"a build of portal", s.robots.build("portal"), registry.Granted, registry.Granted, registry.Granted, registry.Denied, registry.Denied},
+		{"a build of shop, made from portal's images", s.robots.build("shop"), registry.Granted, registry.Granted, registry.Denied, registry.Granted, registry.Granted},
 		{"a forged build", "shop." + s.robots.build("portal")[len("portal."):], registry.Unknown, registry.Unknown, registry.Unknown, registry.Unknown, registry.Unknown},
 		{"a build without an app", ".", registry.Unknown, registry.Unknown, registry.Unknown, registry.Unknown, registry.Unknown},
 		{"a reader", "token-of-the-reader", registry.Granted, registry.Granted, registry.Denied, registry.Granted, registry.Denied},
