@@ -29,6 +29,11 @@ func (j *journey) deploy(ctx context.Context, r batuta.Release, env batuta.Envir
 		if err != nil {
 			return batuta.Deployment{}, err
 		}
+		if before == nil && j.run.Kind == batuta.RunPush { // again: server.yml and what is live may have changed since it was read
+			if err := j.mayPushTo(ctx, r.Order, env); err != nil {
+				return batuta.Deployment{}, err
+			}
+		}
 		if before == nil || before.Release != r.Number {
 			if err := j.genuine(ctx, r, log); err != nil {
 				return batuta.Deployment{}, err

@@ -308,7 +308,9 @@ type (
 		Pin(ctx context.Context, app batuta.AppName, reference string) (batuta.Image, error)
 	}
 
-	// Signer vouches for the images of releases.
+	// Signer vouches for the images of releases, and for a release that has
+	// none, which it is asked about as one without a name; its signature is
+	// with the run alone.
 	Signer interface {
 		// Sign leaves a signature of an image of the release beside it. The
 		// same again changes nothing, and gives the same.

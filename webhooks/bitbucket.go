@@ -3,8 +3,11 @@ package webhooks
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
+
+	"batuta"
 )
 
 // Bitbucket reads what Bitbucket Cloud sends; see
@@ -151,13 +154,20 @@ func refOf(kind, name string) string {
 	return "refs/heads/" + name
 }
 
-// maxMoves is how many branches and tags one delivery may move.
-const maxMoves = 100
+// maxMoves is how many branches and tags one delivery may move. One that moves
+// more is refused as a whole, so that its sender sees it.
+const maxMoves = 1000
 
 // several makes one event of all that moved.
 func several(all []movement, sender string) (Event, error) {
 	var out Event
-	for _, m := range all[:min(len(all), maxMoves)] {
+	if len(all) > maxMoves {
+		return out, &batuta.Error{
+			Kind: batuta.Invalid, Message: fmt.Sprintf("the push moves %d branches and tags, and at most %d are taken at once", len(all), maxMoves),
+			Hint: "push fewer at once, or start the run by hand: batuta run APP REF",
+		}
+	}
+	for _, m := range all {
 		move, err := m.move(sender)
 		if err != nil {
 			return Event{}, err

@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"bytes"
+	"net/url"
 	"regexp"
 	"strings"
 )
@@ -16,6 +17,7 @@ const hidden = "[redacted]"
 // what stands at keys that are called a secret, a token or a password, without
 // the passwords of URLs, and cut to 64 KiB.
 func kept(payload []byte, secrets []string) string {
+	payload = unwrapped(payload)
 	text := payload[:min(len(payload), maxKept+1<<10)] // what is cut below hides no secret that is half inside
 	for _, secret := range secrets {
 		if secret != "" {
@@ -29,16 +31,30 @@ func kept(payload []byte, secrets []string) string {
 // hideKeys blanks the values of keys that name secrets. Most payloads have no
 // such key, so that is looked at first.
 func hideKeys(text []byte) []byte {
-	for _, word := range []string{"secret", "token", "password", "callback_url"} { // who has Docker Hub's callback can answer it
-		if bytes.Contains(text, []byte(word+`"`)) {
-			form := regexp.MustCompile(`("[a-z_]*` + word + `"\s*:\s*)"(?:[^"\\]|\\.)*"?`)
+	folded := bytes.ToLower(text)
+	for _, word := range []string{"secret", "token", "password", "apikey", "api_key", "api-key", "authorization", "callback_url"} { // who has Docker Hub's callback can answer it
+		if bytes.Contains(folded, []byte(word+`"`)) {
+			form := regexp.MustCompile(`(?i)("[a-z_-]*` + word + `"\s*:\s*)"(?:[^"\\]|\\.)*"?`)
 			text = form.ReplaceAll(text, []byte(`${1}"`+hidden+`"`))
 		}
 	}
 	return text
 }
 
-// hideLogins blanks the user and password of each URL that has them.
+// unwrapped is the JSON of a payload that was sent as a form, or what it is.
+func unwrapped(payload []byte) []byte {
+	if !bytes.HasPrefix(payload, []byte("payload=")) {
+		return payload
+	}
+	form, err := url.ParseQuery(string(payload))
+	if err != nil {
+		return payload
+	}
+	return []byte(form.Get("payload"))
+}
+
+// hideLogins blanks the user and password of each URL that has them, and the
+// user alone where that is a token: git@ is none.
 func hideLogins(text []byte) []byte {
 	var out []byte
 	rest := text
@@ -52,7 +68,7 @@ func hideLogins(text []byte) []byte {
 		if end := bytes.IndexAny(after, "/?# \"\\"); end >= 0 {
 			authority = after[:end]
 		}
-		if at := bytes.LastIndexByte(authority, '@'); at >= 0 && bytes.IndexByte(authority[:at], ':') >= 0 {
+		if at := bytes.LastIndexByte(authority, '@'); at >= 0 && (bytes.IndexByte(authority[:at], ':') >= 0 || bytes.HasSuffix(before, []byte("http")) || bytes.HasSuffix(before, []byte("https"))) {
 			out, after = append(out, hidden...), after[at:]
 		}
 		rest = after

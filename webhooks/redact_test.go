@@ -46,14 +46,18 @@ func TestLog(t *testing.T) {
 func TestNoSecretIsKept(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]string{
-		`{"secret": "hunter2", "ref": "x"}`:         `{"secret": "[redacted]", "ref": "x"}`,
-		`{"hook":{"access_token":"a\"b","n":1}}`:    `{"hook":{"access_token":"[redacted]","n":1}}`,
-		`{"password":"unending`:                     `{"password":"[redacted]"`,
-		`{"url":"https://ana:pw@git.example/a@b"}`:  `{"url":"https://[redacted]@git.example/a@b"}`,
-		`{"url":"https://git.example/?m=ana@x"}`:    `{"url":"https://git.example/?m=ana@x"}`,
-		`{"ssh_url":"ssh://git@git.example:22/a"}`:  `{"ssh_url":"ssh://git@git.example:22/a"}`,
-		`{"message":"my new secret is out"}`:        `{"message":"my [redacted] is out"}`,
-		`{"tokens":3,"message":"it is no \"token"}`: `{"tokens":3,"message":"it is no \"token"}`,
+		`{"secret": "hunter2", "ref": "x"}`:             `{"secret": "[redacted]", "ref": "x"}`,
+		`{"hook":{"access_token":"a\"b","n":1}}`:        `{"hook":{"access_token":"[redacted]","n":1}}`,
+		`{"password":"unending`:                         `{"password":"[redacted]"`,
+		`{"url":"https://ana:pw@git.example/a@b"}`:      `{"url":"https://[redacted]@git.example/a@b"}`,
+		`{"url":"https://git.example/?m=ana@x"}`:        `{"url":"https://git.example/?m=ana@x"}`,
+		`{"ssh_url":"ssh://git@git.example:22/a"}`:      `{"ssh_url":"ssh://git@git.example:22/a"}`,
+		`{"message":"my new secret is out"}`:            `{"message":"my [redacted] is out"}`,
+		`{"accessToken":"a","Api_Key":"b"}`:             `{"accessToken":"[redacted]","Api_Key":"[redacted]"}`,
+		`{"Authorization": "Bearer abc"}`:               `{"Authorization": "[redacted]"}`,
+		`{"url":"https://ghp_abc@github.com/x"}`:        `{"url":"https://[redacted]@github.com/x"}`,
+		"payload=%7B%22secret%22%3A%22new+secret%22%7D": `{"secret":"[redacted]"}`,
+		`{"tokens":3,"message":"it is no \"token"}`:     `{"tokens":3,"message":"it is no \"token"}`,
 	} {
 		if got := deliveredAs(t, sent); got != want {
 			t.Errorf("%s is kept as %s, want %s", sent, got, want)

@@ -101,6 +101,25 @@ func TestWhoApprovesByBothRules(t *testing.T) {
 	}
 }
 
+// TestARerunGoesByTheRulesOfNow has server.yml get rules for where a run that
+// failed was to deploy.
+func TestARerunGoesByTheRulesOfNow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.edit("batuta.yml", "[qa, production]", "[production, qa]")
+	s := w.open(t, nil)
+	stop := s.work(t)
+	first := s.succeeds(t, s.push(t, "one"))
+	stop()
+	w.floors = map[batuta.EnvironmentName]batuta.Stage{"production": {Approvals: 2}}
+	s = w.start(t)
+	again, err := s.Rerun(t.Context(), first.ID, "deploy production", "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.fails(t, again, "nothing goes there that was just built")
+}
+
 // TestNothingGetsPastTheServersRules tries the other ways to an environment.
 func TestNothingGetsPastTheServersRules(t *testing.T) {
 	t.Parallel()

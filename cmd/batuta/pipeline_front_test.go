@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -17,6 +18,7 @@ import (
 	"batuta/internal/api"
 	"batuta/internal/config"
 	"batuta/internal/lab"
+	"batuta/internal/signing"
 	"batuta/pipeline"
 )
 
@@ -35,8 +37,13 @@ func (s *works) front(t *testing.T) string {
 	for name := range s.Apps {
 		apps[name] = config.App{}
 	}
+	key, err := signing.Open(filepath.Join(t.TempDir(), "key"), func() (signing.Older, error) { return nil, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
 	behind := &server{
-		config: &config.Config{Apps: apps, People: people, Dashboard: config.Dashboard{Anonymous: true}}, log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		signing: key,
+		config:  &config.Config{Apps: apps, People: people, Dashboard: config.Dashboard{Anonymous: true}}, log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		gate: api.NewGate(people), store: s.store, logs: s.logs, pipeline: s.Pipeline, stopping: make(chan struct{}),
 	}
 	if err := behind.openHandler(t.Context(), parts{}); err != nil {

@@ -105,6 +105,25 @@ func TestEveryDeploymentVerifies(t *testing.T) {
 	}
 }
 
+// A release without images of its own is vouched for by what its run kept.
+func TestAReleaseWithoutImagesIsSignedToo(t *testing.T) {
+	t.Parallel()
+	w, signer := newWorld(t), newSeals(t)
+	w.signer = signer
+	w.files["batuta.yml"] = "app: shop\npromote: [qa, production]\n"
+	for _, env := range []string{"qa", "production"} {
+		w.edit("environments/"+env+".yml", "build: web", "image: hub.example.edu/node:20")
+	}
+	s := w.start(t)
+	signer.set(func() { signer.away = batuta.NotFound }) // no registry has what is no image
+	id := s.push(t, "one")
+	s.succeeds(t, id)
+	s.succeeds(t, s.order(t, pipeline.Order{Kind: batuta.RunPromotion, Environment: "production"}))
+
+	signer.set(func() { signer.key = newSeals(t).key })
+	s.fails(t, s.order(t, pipeline.Order{Kind: batuta.RunDeploy, Environment: "qa"}), "signature")
+}
+
 // A registry that does not answer keeps nobody from what was verified to be
 // signed; one that answers without the signature does.
 func TestKeptSignatureStandsInForTheRegistry(t *testing.T) {

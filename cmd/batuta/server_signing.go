@@ -47,11 +47,15 @@ func labelsOf(r batuta.Release) map[string]string {
 	return map[string]string{releaseLabel: strconv.Itoa(int(r.Number))}
 }
 
-// Sign signs an image of a release, and keeps that in the image's registry.
+// Sign signs an image of a release, and keeps that in the image's registry. For
+// what is no image of it, which no registry has, it signs the release alone.
 func (s *signer) Sign(ctx context.Context, r batuta.Release, image batuta.ImageName) (pipeline.Signature, error) {
 	signature, err := s.signing.Sign(r, image)
 	if err != nil {
 		return pipeline.Signature{}, err
+	}
+	if _, has := r.Images[image]; !has {
+		return pipeline.Signature{Payload: string(signature.Payload), Base64: signature.Base64}, nil
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -71,6 +75,9 @@ const lookTimeout = time.Minute
 func (s *signer) Verify(ctx context.Context, r batuta.Release, image batuta.ImageName) (bool, error) {
 	if s.signing.Younger(r.App, r.Number) {
 		return false, nil
+	}
+	if _, has := r.Images[image]; !has {
+		return false, &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("release %d has no image %q", r.Number, image)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()

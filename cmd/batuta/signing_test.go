@@ -137,8 +137,9 @@ func TestOnlyTheServerSigns(t *testing.T) {
 func TestSignedInARegistryOutside(t *testing.T) {
 	t.Parallel()
 	const app = batuta.AppName("hello-outside")
+	ships := lab.Ships(t, 2) // in whose network the registry is
 	at, away := outsideRegistry(t)
-	s := newSite(t, lab.BuildKit(t), lab.Ships(t, 2), app, fmt.Sprintf("registry: {outside: {address: %q, prefix: team, user: batuta, password: %s, insecure: true}}\n", at.Address, at.Password))
+	s := newSite(t, lab.BuildKit(t), ships, app, fmt.Sprintf("registry: {outside: {address: %q, prefix: team, user: batuta, password: %s, insecure: true}}\n", at.Address, at.Password))
 	s.serve(t)
 	w := s.newWorkingCopy(t, "static", app)
 	s.succeeds(t, s.pushed(t, app, w).ID)

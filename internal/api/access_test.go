@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -90,6 +91,19 @@ func leastRight(t *testing.T, w *apitest.World, method, path string) config.Righ
 		}
 	}
 	return ""
+}
+
+// Whose right to push it is may repeat what a push did, and nothing that a
+// person sent elsewhere.
+func TestARerunTakesTheRightOfItsRun(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, nil)
+	pushed, sent := w.Sent("qa"), w.Sent("preview")
+	for id, want := range map[batuta.RunID]int{pushed: http.StatusAccepted, sent: http.StatusForbidden} {
+		if got := ask(t, w, "pusher", "POST", fmt.Sprintf("/runs/%d/rerun", id), ""); got.status != want {
+			t.Errorf("run %d: %d %s, want %d", id, got.status, got.body, want)
+		}
+	}
 }
 
 func TestPeopleSeeOnlyTheirApps(t *testing.T) {

@@ -40,6 +40,7 @@ type (
 
 	// Shelf reads what was made and where it went.
 	Shelf interface {
+		Release(ctx context.Context, app batuta.AppName, n batuta.ReleaseNumber) (batuta.Release, error)
 		Releases(ctx context.Context, app batuta.AppName, limit int) ([]batuta.Release, error)
 		Deployments(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName, limit int) ([]batuta.Deployment, error)
 	}

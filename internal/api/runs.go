@@ -111,6 +111,16 @@ func (s *server) visible(ctx context.Context, id batuta.RunID) (batuta.Run, erro
 	return run, nil
 }
 
+// ordered tells whether a run deploys where a person said, rather than where a
+// push goes.
+func (s *server) ordered(ctx context.Context, run batuta.Run) (bool, error) {
+	if run.Kind != batuta.RunPush || run.Environment == "" || run.Release == 0 {
+		return run.Kind != batuta.RunPush || run.Environment != "", nil
+	}
+	release, err := s.Shelf.Release(ctx, run.App, run.Release)
+	return err == nil && run.Environment != release.Order[0], err
+}
+
 // changeable tells why the caller may not cancel or repeat a run. For a run
 // that a person ordered it takes the right to order it.
 func (s *server) changeable(ctx context.Context, id batuta.RunID) error {
@@ -119,7 +129,9 @@ func (s *server) changeable(ctx context.Context, id batuta.RunID) error {
 		return err
 	}
 	right := config.Push
-	if run.Kind != batuta.RunPush {
+	if ordered, err := s.ordered(ctx, run); err != nil {
+		return err
+	} else if ordered {
 		right = config.Deploy
 	}
 	if who := principal(ctx); !who.Can(right, run.App) {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,8 +26,9 @@ const shortest = 4
 const longestLine = 64 << 10
 
 // Blanker blanks a fixed set of secrets, as they are and in their Base64,
-// URL-encoded and quoted (JSON, Go) forms. A secret of several lines is also
-// blanked line by line.
+// URL-encoded (once or twice) and quoted (JSON, Go) forms. Base64 is found also
+// where the secret is only a part of what was encoded, and in lines of 64 or 76
+// columns. A secret of several lines is also blanked line by line.
 type Blanker struct {
 	replacer *strings.Replacer
 	longest  int // bytes of the longest form
@@ -40,9 +42,8 @@ func NewBlanker(values ...string) Blanker {
 		if len(value) < shortest {
 			continue
 		}
-		forms = append(forms, value, url.QueryEscape(value), url.PathEscape(value),
-			base64.StdEncoding.EncodeToString([]byte(value)), base64.RawURLEncoding.EncodeToString([]byte(value)),
-			strings.Trim(strconv.Quote(value), `"`), inJSON(value))
+		forms = append(forms, value, strings.Trim(strconv.Quote(value), `"`), inJSON(value))
+		forms = append(append(forms, inURL(value)...), inBase64(value)...)
 		for line := range strings.Lines(value) {
 			if line = strings.TrimSpace(line); len(line) >= shortest {
 				forms = append(forms, line)
@@ -57,6 +58,45 @@ func NewBlanker(values ...string) Blanker {
 		longest = max(longest, len(form))
 	}
 	return Blanker{strings.NewReplacer(pairs...), longest}
+}
+
+// inURL is a value as it stands in a URL, and in one that stands in a URL.
+func inURL(value string) []string {
+	var forms []string
+	for _, form := range []string{url.QueryEscape(value), url.PathEscape(value)} {
+		twice := url.QueryEscape(form)
+		forms = append(forms, form, lower(form), twice, lower(twice))
+	}
+	return forms
+}
+
+// percent is a byte in a URL.
+var percent = regexp.MustCompile(`%[0-9A-F]{2}`)
+
+func lower(form string) string { return percent.ReplaceAllStringFunc(form, strings.ToLower) }
+
+// inBase64 is a value in Base64, by itself and as a part of something longer:
+// then what it begins and ends with depends on that.
+func inBase64(value string) []string {
+	var forms []string
+	for _, alphabet := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+		forms = append(forms, alphabet.EncodeToString([]byte(value)))
+		for before := range 3 {
+			bits := 8 * (before + len(value))
+			own := alphabet.EncodeToString(append(make([]byte, before), value...))[(8*before+5)/6 : bits/6]
+			if forms = append(forms, own); before > 0 {
+				continue
+			}
+			for _, columns := range []int{64, 76} {
+				for line := range slices.Chunk([]byte(own), columns) {
+					if len(own) > columns && len(line) >= 2*shortest {
+						forms = append(forms, string(line))
+					}
+				}
+			}
+		}
+	}
+	return forms
 }
 
 // inJSON is a value as it stands inside a JSON string.

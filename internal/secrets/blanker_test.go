@@ -3,6 +3,8 @@ package secrets_test
 import (
 	"bytes"
 	"encoding/base64"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -27,6 +29,48 @@ func TestTextBlanksEveryForm(t *testing.T) {
 	}
 	if got := b.Text("about a table"); got != "about a table" {
 		t.Errorf("a short value was blanked: %q", got)
+	}
+}
+
+// Whatever Base64 or a URL makes of a secret, no part of it that could be turned
+// back is printed.
+func TestTextBlanksWhatASecretIsPartOf(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("0123456789/?+abcdefghijklmnopqrstuvwxyz", 5)
+	for _, value := range []string{password, "pa/ss?", "ÿþ~~?>ÿ", long} {
+		b := secrets.NewBlanker(value)
+		for before := range 7 {
+			for after := range 4 {
+				whole := strings.Repeat("u", before) + value + strings.Repeat("\n", after)
+				for name, e := range map[string]*base64.Encoding{"std": base64.StdEncoding, "raw": base64.RawStdEncoding, "url": base64.URLEncoding, "raw url": base64.RawURLEncoding} {
+					if got := b.Text("x " + e.EncodeToString([]byte(whole)) + " y"); !strings.Contains(got, secrets.Mark) || len(got) > len("x  y")+len(secrets.Mark)+2*(before+after+4) {
+						t.Errorf("%q in %s with %d before and %d after became %q", value, name, before, after, got)
+					}
+				}
+			}
+		}
+		once := url.QueryEscape(value)
+		for _, form := range []string{once, strings.ToLower(once), url.QueryEscape(once)} {
+			if form == strings.ToLower(form) && form != once && strings.ToLower(value) != value {
+				continue // it is not the value any more
+			}
+			if got := b.Text("q=" + form); got != "q="+secrets.Mark {
+				t.Errorf("%q became %q", form, got)
+			}
+		}
+	}
+	encoded := base64.StdEncoding.EncodeToString([]byte(long))
+	for _, columns := range []int{64, 76} {
+		var lines []string
+		for line := range slices.Chunk([]byte(encoded), columns) {
+			if len(line) > 4 { // less tells nothing
+				lines = append(lines, string(line))
+			}
+		}
+		got := secrets.NewBlanker(long).Text(strings.Join(lines, "\n"))
+		if strings.Count(got, secrets.Mark) != len(lines) {
+			t.Errorf("in lines of %d: %q", columns, got)
+		}
 	}
 }
 

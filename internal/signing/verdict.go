@@ -35,9 +35,13 @@ func (v verdict) refuse(r batuta.Release, image batuta.ImageName) error {
 	case otherContent:
 		why = "its signature is for other documents or images: the release is not as it was signed"
 	}
+	what := fmt.Sprintf("release %d", r.Number)
+	if image != "" {
+		what = fmt.Sprintf("image %s of release %d, %s", image, r.Number, r.Images[image])
+	}
 	return &batuta.Error{
 		Kind:    batuta.Denied,
-		Message: fmt.Sprintf("image %s of release %d, %s: %s", image, r.Number, r.Images[image], why),
+		Message: what + ": " + why,
 		Hint:    hint,
 	}
 }

@@ -179,6 +179,14 @@ func (w *World) push(ref, message, by string) batuta.RunID {
 	return id
 }
 
+// Sent plays a push whose run deploys to an environment: where a push goes, or
+// where a person said.
+func (w *World) Sent(env batuta.EnvironmentName) batuta.RunID {
+	id := w.push("main", "Sent", "ana")
+	w.with(func() { w.runs[id-1].Environment = env })
+	return id
+}
+
 // deploy plays a run that a person ordered.
 func (w *World) deploy(kind batuta.RunKind, env batuta.EnvironmentName, n batuta.ReleaseNumber, by string) batuta.RunID {
 	id := w.begin(batuta.Run{Kind: kind, Environment: env, Release: n, By: by})

@@ -175,6 +175,17 @@ func (w *World) Run(_ context.Context, id batuta.RunID) (batuta.Run, error) {
 	return run, err
 }
 
+// Release is api.Shelf.
+func (w *World) Release(ctx context.Context, app batuta.AppName, n batuta.ReleaseNumber) (batuta.Release, error) {
+	all, err := w.Releases(ctx, app, 100)
+	for _, r := range all {
+		if r.Number == n {
+			return r, err
+		}
+	}
+	return batuta.Release{}, &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("no release %d of %s", n, app)}
+}
+
 // Releases is api.Shelf.
 func (w *World) Releases(_ context.Context, app batuta.AppName, limit int) ([]batuta.Release, error) {
 	w.mu.Lock()
