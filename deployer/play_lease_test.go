@@ -49,6 +49,41 @@ func TestAnOrderIsRefusedWhileAnotherChangesTheEnvironment(t *testing.T) {
 	}
 }
 
+func TestAnOrderAndADeploymentMeetWhateverShipsTheyChange(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, "web: web-1@a web-2@b web-3@c web-4@d web-5@e")
+		for _, seat := range []batuta.ShipName{"a", "b", "c"} { // of any plan, as all of these answer
+			if _, err := s.ships[seat].Lock(t.Context(), qa, "server main run 12", time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			did, err := s.play(t, deployer.Order{Verb: deployer.PlayStart, Things: []string{"web-5"}})
+			if !errors.Is(err, batuta.Conflict) || !strings.Contains(err.Error(), "qa is being changed by server main run 12") || len(did) > 0 {
+				t.Errorf("while a deployment has %s: done: %v, %v", seat, did, err)
+			}
+			if err := s.ships[seat].Unlock(t.Context(), qa, "server main run 12"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.ships["a"].Before = func(c shiptest.Call) error { return batuta.Unavailable }
+		if _, err := s.ships["d"].Lock(t.Context(), qa, "server main run 12", time.Hour); err != nil { // a seat in the place of a
+			t.Fatal(err)
+		}
+		if did, err := s.play(t, deployer.Order{Verb: deployer.PlayStart, Things: []string{"web-5"}}); !errors.Is(err, batuta.Conflict) || len(did) > 0 {
+			t.Errorf("while a deployment has d, and a does not answer: done: %v, %v", did, err)
+		}
+		if err := s.ships["d"].Unlock(t.Context(), qa, "server main run 12"); err != nil {
+			t.Fatal(err)
+		}
+		wantDone(t, only(s.must(t, deployer.Order{Verb: deployer.PlayStart, Things: []string{"web-5"}}), "start"), "start web-5")
+		for _, ship := range []batuta.ShipName{"b", "c", "d", "e"} {
+			if asked := methods(s.ships[ship], 0); !slices.Contains(asked, "Lock") || !slices.Contains(asked, "Unlock") {
+				t.Errorf("%s: no lease was taken and given back: %v", ship, asked)
+			}
+		}
+	})
+}
+
 func TestAnOrderHoldsTheLeaseAndGivesItBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
