@@ -65,7 +65,7 @@ func TestAnOrderAndADeploymentMeetWhateverShipsTheyChange(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		s.ships["a"].Before = func(c shiptest.Call) error { return batuta.Unavailable }
+		s.ships["a"].Before = func(shiptest.Call) error { return batuta.Unavailable }
 		if _, err := s.ships["d"].Lock(t.Context(), qa, "server main run 12", time.Hour); err != nil { // a seat in the place of a
 			t.Fatal(err)
 		}

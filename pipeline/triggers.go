@@ -226,8 +226,10 @@ func readCron(doc *document.Document, at document.Path, c *CronTrigger) {
 	}
 	if _, err := time.LoadLocation(c.Zone); err != nil {
 		doc.Problem(at.At("zone"), fmt.Sprintf("no time zone %q", c.Zone), "write one of the IANA database: Europe/Berlin")
-	} else if _, err := c.next(time.Time{}); err != nil {
+	} else if first, err := c.next(time.Now()); err != nil {
 		doc.Problem(at.At("schedule"), fmt.Sprintf("%q is not a schedule: %v", c.Schedule, err), "write minute, hour, day, month and weekday: 0 4 * * *")
+	} else if first.IsZero() {
+		doc.Problem(at.At("schedule"), fmt.Sprintf("%q is never", c.Schedule), "name a day that there is")
 	}
 	if c.Missed != MissedOnce && c.Missed != MissedSkip {
 		doc.Problem(at.At("missed"), fmt.Sprintf("%q is no way to treat missed times", c.Missed), "write once or skip")
