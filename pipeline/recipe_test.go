@@ -127,7 +127,7 @@ test:
 - {name: unit, image: c, services: {db: {image: "db:1", ready: {}}}, retries: 9}
 on:
   push: {tags: ["!"]}
-  cron: [often, {schedule: "@daily", zone: Mars, missed: twice}]
+  cron: [often, {schedule: "@daily", zone: Mars, missed: twice}, "0 0 31 2 *"]
   poll: 1s
 promote: [{to: qa, soak: 1h}, {to: production, approvers: [ada], approvals: 2, windows: [always], freeze: [now]}]
 concurrency: none
@@ -148,6 +148,7 @@ batuta.yml:9:17: on.push.tags.0: "!" is not a pattern (write main, release/*, do
 batuta.yml:10:10: on.cron.0.schedule: "often" is not a schedule: expected exactly 5 fields, found 1: [often] (write minute, hour, day, month and weekday: 0 4 * * *)
 batuta.yml:10:44: on.cron.1.zone: no time zone "Mars" (write one of the IANA database: Europe/Berlin)
 batuta.yml:10:58: on.cron.1.missed: "twice" is no way to treat missed times (write once or skip)
+batuta.yml:10:66: on.cron.2.schedule: "0 0 31 2 *" is never (name a day that there is)
 batuta.yml:11:9: on.poll: 1s is less than 10s (write 2m)
 batuta.yml:12:11: promote.0: a push deploys to the first environment: nothing is promoted to it (give the rules to a later one)
 batuta.yml:12:77: promote.1.approvals: 2 approvals of 1 approvers
