@@ -222,7 +222,7 @@ func TestFirstErrorBeginsNothingNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, "web>db: web-1@a web-2@a", "db: db-1@a", "other: other-1@b other-2@b")
 		s.behave(func(i deployer.Instance) shiptest.Behaviour {
-			return shiptest.Behaviour{Exits: i.Service == "db", ExitCode: 3, Prints: []string{"no room for my tables"}}
+			return shiptest.Behaviour{Exits: i.Service == "db", ExitAfter: time.Millisecond, ExitCode: 3, Prints: []string{"no room for my tables"}}
 		})
 		_, err := s.play(t, deployer.Order{Verb: deployer.PlayStart})
 		if err == nil || !strings.Contains(err.Error(), "start db-1 on a: exited 3") || !strings.Contains(err.Error(), "no room for my tables") {
