@@ -127,6 +127,9 @@ func (s *site) oneEach(t *testing.T, app batuta.AppName) *workingCopy {
 	t.Helper()
 	w := s.newWorkingCopy(t, "static", app)
 	w.edit("environments/production.yml", "count: 2", "count: 1")
+	for _, env := range []string{"qa", "production"} { // a daemon that is killed may leave dead what it has just started
+		w.edit("environments/"+env+".yml", "services:", "drift: repair\nservices:")
+	}
 	return w
 }
 
