@@ -1,8 +1,9 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
-	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -11,8 +12,8 @@ import (
 	"batuta"
 )
 
-// basesTick is how often it is looked whether the bases are due, at most.
-const basesTick = time.Second
+// lookAtBases is how long the bases are let be at most.
+const lookAtBases = time.Minute
 
 // fixed tells whether the reference means the same for ever: it names its
 // image by digest, which a builder then gives without a tag, or by the revision
@@ -22,114 +23,121 @@ func (f Footing) fixed() bool {
 	return !f.Newest && (f.Digest != "" && !tagged || batuta.CheckRevision(tag) == nil)
 }
 
-// cascade starts a run of every other app whose newest release is built from
-// an image that this release has anew, and of this one if its own base was
-// released meanwhile. A dependant of theirs waits for its own
-// base. It is called again if the run is interrupted, and then starts nothing
-// twice.
-func (j *journey) cascade(ctx context.Context, r batuta.Release) error {
-	all, err := j.foundations(ctx)
-	if err != nil {
-		return err
-	}
-	for _, f := range all {
-		for _, base := range f.Bases {
-			made := slices.IndexFunc(all, func(of Foundation) bool { return of.Made.Repository == repositoryOf(base.Reference) })
-			if made < 0 || all[made].App == f.App || base.fixed() || base.Digest == all[made].Made.Digest {
-				continue
-			}
-			fresh := all[made].App == r.App && all[made].Release == r.Number
-			overtaken := f.App == r.App && f.Release == r.Number && base.Newest // its base was released while it was built
-			if !fresh && !overtaken {
-				continue
-			}
-			if reaches(all, all[made].App, f.App) {
-				j.Log.Warn("apps that are built from each other are not rebuilt for each other", "app", f.App, "base", all[made].App)
-				continue
-			}
-			if err := j.rebuild(ctx, f, base, all[made].Made.Digest, fmt.Sprintf("base of run %d", j.run.ID)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// reaches tells whether an app is built from another's images, by whatever
-// way.
-func reaches(all []Foundation, from, to batuta.AppName) bool {
-	seen, ahead := map[batuta.AppName]bool{}, []batuta.AppName{from}
-	for len(ahead) > 0 {
-		app := ahead[0]
-		ahead = ahead[1:]
-		if seen[app] {
-			continue
-		}
-		seen[app] = true
-		for _, f := range all {
-			for _, base := range f.Bases {
-				if f.App == app && base.App == to {
-					return true
-				}
-				if f.App == app && base.App != "" {
-					ahead = append(ahead, base.App)
-				}
-			}
-		}
-	}
-	return false
-}
-
-// rebuild takes in a push of the app's default branch, as it is when its run
-// begins. The same base for the same release starts one run.
-func (p *Pipeline) rebuild(ctx context.Context, f Foundation, base Footing, now batuta.Digest, by string) error {
-	_, err := p.Deliver(ctx, batuta.Push{
-		App: f.App, Forge: byBase, Delivery: fmt.Sprintf("%s of %s for release %d", now, base.Reference, f.Release), Sender: by,
-		Message: fmt.Sprintf("%s is %s now", base.Reference, now.Short()), Received: time.Now(),
-	})
-	return err
-}
-
-// followBases asks from time to time what the tags of bases mean now.
+// followBases has the apps follow what they are built from, until ctx ends.
 func (p *Pipeline) followBases(ctx context.Context) {
-	last := time.Now() // those who start a server often do not ask each time
-	for ctx.Err() == nil && p.BasesEvery > 0 {
-		if time.Since(last) >= p.BasesEvery {
-			last = time.Now()
-			if err := p.askBases(ctx); err != nil && ctx.Err() == nil {
-				p.Log.Error("look at the base images", "err", err)
-			}
+	for ctx.Err() == nil {
+		rest := lookAtBases
+		if p.BasesEvery > 0 {
+			rest = min(rest, p.BasesEvery)
 		}
-		pause(ctx, min(basesTick, p.BasesEvery))
+		if err := p.lookAtBases(ctx); err != nil && ctx.Err() == nil {
+			p.Log.Error("look at the base images", "err", err)
+			rest = lookAgain
+		}
+		wait := time.NewTimer(rest)
+		select {
+		case <-p.ground:
+		case <-wait.C:
+		case <-ctx.Done():
+		}
+		wait.Stop()
 	}
 }
 
-// askBases starts a run of every app that is built from an image whose tag
-// means another by now, also of an app's image that somebody tagged; of
-// releases their own runs tell. One that cannot be asked about does not keep
-// the others back.
-func (p *Pipeline) askBases(ctx context.Context) error {
+// pokeBases has the bases looked at now: one may have changed, or have come to
+// its end.
+func (p *Pipeline) pokeBases() {
+	select {
+	case p.ground <- struct{}{}:
+	default: // they will be
+	}
+}
+
+// lookAtBases asks what the tags of the bases mean now, as far as that is due,
+// and starts a run of every app that has fallen behind what it is built from,
+// and whose bases are through with their own. It starts nothing twice.
+func (p *Pipeline) lookAtBases(ctx context.Context) error {
 	all, err := p.foundations(ctx)
 	if err != nil {
 		return err
 	}
-	for _, f := range all {
-		for _, base := range f.Bases {
-			if base.Digest == "" || base.fixed() || base.Newest || base.App != "" && reaches(all, base.App, f.App) {
-				continue
-			}
-			now, err := p.Pinner.Pin(ctx, f.App, base.Reference)
-			if err != nil {
-				p.Log.Warn("ask what a base image is now", "app", f.App, "base", base.Reference, "err", p.Apps[f.App].redact(err.Error()))
-				continue
-			}
-			if now.Digest == base.Digest {
-				continue
-			}
-			if err := p.rebuild(ctx, f, base, now.Digest, byBase); err != nil {
-				return err
-			}
+	asked, err := p.askTags(ctx, all, time.Now())
+	if err == nil && asked {
+		all, err = p.foundations(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	stands, err := p.survey(ctx, all)
+	if err != nil {
+		return err
+	}
+	for _, app := range slices.Sorted(maps.Keys(stands)) {
+		if !stands[app].due {
+			continue
+		}
+		if err := p.rebuild(ctx, app, stands[app].news); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// rebuild takes in a push of the app's default branch, as it is when its run
+// begins.
+func (p *Pipeline) rebuild(ctx context.Context, app batuta.AppName, n news) error {
+	_, err := p.Deliver(ctx, batuta.Push{
+		App: app, Forge: byBase, Delivery: n.delivery(), Sender: n.sender(), Message: n.message(), Received: time.Now(),
+	})
+	return err
+}
+
+// askTags asks what the tags that newest releases are built from mean now: each
+// from time to time, and that of an app's image when the app has a new release,
+// whose run may have moved it. Of newest releases it is known. It tells whether
+// any was asked about.
+func (p *Pipeline) askTags(ctx context.Context, all []Foundation, now time.Time) (asked bool, err error) {
+	before, err := p.Store.Tags(ctx)
+	if err != nil {
+		return false, err
+	}
+	known, tags := keyed(before), map[tagKey]Tag{}
+	for _, f := range all {
+		for _, base := range f.Bases {
+			tag := Tag{App: f.App, Reference: base.Reference}
+			if _, done := tags[tag.key()]; done || base.Digest == "" || base.fixed() || base.Newest {
+				continue
+			}
+			last, was := known[tag.key()]
+			due := p.BasesEvery > 0 && now.Sub(last.Tried) >= p.BasesEvery || base.released.After(last.Tried)
+			if due {
+				last, asked = p.askTag(ctx, tag, last, now), true
+			}
+			if due || was {
+				tags[tag.key()] = last
+			}
+		}
+	}
+	if !asked && len(tags) == len(before) {
+		return false, nil
+	}
+	return asked, p.Store.SaveTags(ctx, slices.SortedFunc(maps.Values(tags), func(a, b Tag) int {
+		return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.Reference, b.Reference))
+	}))
+}
+
+// askTag asks about one tag. One that cannot be asked about means what it did,
+// as far as is known.
+func (p *Pipeline) askTag(ctx context.Context, tag, before Tag, now time.Time) Tag {
+	tag.Digest, tag.Since, tag.Asked, tag.Tried = before.Digest, before.Since, before.Asked, now
+	image, err := p.Pinner.Pin(ctx, tag.App, tag.Reference)
+	if err != nil {
+		p.Log.Warn("ask what a base image is now", "app", tag.App, "base", tag.Reference, "err", p.Apps[tag.App].redact(err.Error()))
+		return tag
+	}
+	tag.Asked = now
+	if tag.Digest != image.Digest {
+		tag.Digest, tag.Since = image.Digest, now
+	}
+	return tag
 }

@@ -104,6 +104,7 @@ type Pipeline struct {
 	history *recorder
 	seaway  chan struct{} // closed and replaced whenever a ship was lost, is back or was marked
 	mail    chan struct{} // holds one when the outbox may have something new
+	ground  chan struct{} // holds one when a base may have changed
 }
 
 // New makes a pipeline; Work sets it going, and Post tells the world of it.
@@ -114,7 +115,7 @@ func New(c Config) *Pipeline {
 		c.Store.Subscribe(c.Notifier.Addressees)
 	}
 	return &Pipeline{
-		Config: c, mail: make(chan struct{}, 1), cancels: map[batuta.RunID]context.CancelCauseFunc{}, changed: make(chan struct{}),
+		Config: c, mail: make(chan struct{}, 1), ground: make(chan struct{}, 1), cancels: map[batuta.RunID]context.CancelCauseFunc{}, changed: make(chan struct{}),
 		places: make(chan struct{}, max(c.AtOnce, 1)), history: newRecorder(), seaway: make(chan struct{}),
 	}
 }

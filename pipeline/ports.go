@@ -37,6 +37,9 @@ type (
 		// changes nothing. Queued runs of the same app and ref that came
 		// before become superseded.
 		Accept(ctx context.Context, p batuta.Push) (Receipt, error)
+		// Accepted is the run of a delivery that was accepted before, or
+		// NotFound.
+		Accepted(ctx context.Context, app batuta.AppName, forge, delivery string) (batuta.RunID, error)
 		// Enqueue saves a run that a person asks for, queued or waiting for
 		// approvals, with the steps that it need not do, with a line in
 		// the audit trail, and gives its number.
@@ -144,6 +147,11 @@ type (
 		// same bytes.
 		SaveBuild(ctx context.Context, l Lease, b Build) error
 		Build(ctx context.Context, app batuta.AppName, digest batuta.Digest) (Build, error)
+		// SaveTags saves what tags of bases mean, in the place of all that
+		// was saved before.
+		SaveTags(ctx context.Context, tags []Tag) error
+		// Tags gives them by app and reference.
+		Tags(ctx context.Context) ([]Tag, error)
 	}
 
 	// Harbour keeps what is known of the ships.

@@ -54,9 +54,7 @@ func (j *journey) push(ctx context.Context) error {
 	if err := j.Store.SaveRun(context.WithoutCancel(ctx), j.lease, j.run); err != nil {
 		return err
 	}
-	if err := j.cascade(context.WithoutCancel(ctx), release); err != nil {
-		return err
-	}
+	j.pokeBases()
 	return j.deploy(ctx, release, j.run.Environment)
 }
 

@@ -119,6 +119,9 @@ func (p *Pipeline) work(ctx context.Context, run batuta.Run, lease Lease) (place
 	}
 	p.Log.Info("run ended", "run", run.ID, "app", run.App, "kind", run.Kind, "status", status, "why", why)
 	p.pokePost()
+	if run.Push.Forge == byBase {
+		p.pokeBases() // others may wait for it
+	}
 	return j.placed
 }
 
@@ -183,6 +186,7 @@ func (p *Pipeline) Cancel(ctx context.Context, id batuta.RunID, by string) error
 	queued, err := p.Store.Cancel(ctx, id, by)
 	if err != nil || queued {
 		p.pokePost()
+		p.pokeBases() // others may have waited for it
 		return err
 	}
 	p.mu.Lock()

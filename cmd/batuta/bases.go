@@ -38,16 +38,16 @@ func (p *program) printBases(all []pipeline.Foundation) error {
 		fmt.Fprintln(p.stderr, "no releases yet")
 		return nil
 	}
-	rows := [][]string{{"IMAGE", "RELEASE", "BUILT FROM", "DIGEST", "APP", "NEEDED BY"}}
+	rows := [][]string{{"IMAGE", "RELEASE", "BUILT FROM", "DIGEST", "APP", "NEEDED BY", "BEHIND"}}
 	for _, f := range all {
 		var needed []string
 		for _, app := range f.Dependants {
 			needed = append(needed, string(app))
 		}
-		row := []string{fmt.Sprintf("%s/%s@%s", f.App, f.Image, f.Made.Digest.Short()), fmt.Sprint(f.Release), "-", "-", "-", dash(strings.Join(needed, " "))}
+		row := []string{fmt.Sprintf("%s/%s@%s", f.App, f.Image, f.Made.Digest.Short()), fmt.Sprint(f.Release), "-", "-", "-", dash(strings.Join(needed, " ")), dash(f.Behind)}
 		for i, b := range f.Bases {
 			if i > 0 {
-				row = []string{"", "", "", "", "", ""}
+				row = []string{"", "", "", "", "", "", ""}
 			}
 			row[2], row[3], row[4] = b.Reference, dash(b.Digest.Short()), dash(string(b.App))
 			if i+1 < len(f.Bases) {

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"batuta"
 	"batuta/builder"
@@ -65,19 +62,25 @@ func TestWhyTellsWhereEachContainerComesFrom(t *testing.T) {
 // founded is a world of three apps: shop is built from an outside image, site
 // from what shop built last, and blog from what site did.
 func founded(t *testing.T) *world {
+	return grounded(t, map[batuta.AppName][]batuta.AppName{"site": {testApp}, "blog": {"site"}})
+}
+
+// grounded is a world of apps that are built from what others built last, and
+// from an outside image.
+func grounded(t *testing.T, from map[batuta.AppName][]batuta.AppName) *world {
 	w := newWorld(t)
-	w.crew = []batuta.AppName{"blog", "site"}
-	from := map[batuta.AppName]batuta.AppName{"site": testApp, "blog": "site"}
+	w.crew = slices.DeleteFunc(slices.Sorted(maps.Keys(from)), func(a batuta.AppName) bool { return a == testApp })
 	var mu sync.Mutex
 	last := map[batuta.AppName]batuta.Digest{}
 	w.bases = func(r builder.Request) []builder.Base {
 		mu.Lock()
 		defer mu.Unlock()
 		last[r.App] = digestOf(r.Revision)
-		if of, ours := from[r.App]; ours {
-			return []builder.Base{{Reference: "registry.example.edu/" + string(of) + "/web:latest", Digest: last[of]}, outside}
+		var bases []builder.Base
+		for _, of := range from[r.App] {
+			bases = append(bases, builder.Base{Reference: "registry.example.edu/" + string(of) + "/web:latest", Digest: last[of], Newest: true})
 		}
-		return []builder.Base{outside}
+		return append(bases, outside)
 	}
 	return w
 }
@@ -129,112 +132,4 @@ func TestBasesAreAGraph(t *testing.T) {
 	if none, err = s.Bases(t.Context(), "nobody"); err == nil {
 		t.Errorf("nobody has %v", none)
 	}
-}
-
-func TestANewBaseRebuildsItsDependantsInTheirOrder(t *testing.T) {
-	t.Parallel()
-	s := founded(t).start(t)
-	s.pushes(t, "one", testApp, "site", "blog")
-	changed := s.succeeds(t, s.push(t, "two"))
-	runs := s.count(t, 6)
-	blog, site := s.succeeds(t, runs[0].ID), s.succeeds(t, runs[1].ID)
-	if site.App != "site" || site.Push.Forge != "base" || site.Push.Sender != fmt.Sprintf("base of run %d", changed.ID) {
-		t.Errorf("%+v", site)
-	}
-	if blog.App != "blog" || blog.Push.Sender != fmt.Sprintf("base of run %d", site.ID) {
-		t.Errorf("%+v", blog)
-	}
-	all, err := s.Bases(t.Context(), "site")
-	if err != nil || all[0].Bases[0].Digest != digestOf(revision("two")) {
-		t.Errorf("%+v, %v", all, err)
-	}
-	s.succeeds(t, s.deliver(t, batuta.Push{App: testApp, Forge: "gitea", Delivery: "again", Ref: "refs/heads/main", Revision: revision("two")}))
-	s.count(t, 7) // the same image starts nothing
-}
-
-func TestARebuildThatFailsIsOnlyItsOwnFailure(t *testing.T) {
-	t.Parallel()
-	w := founded(t)
-	s := w.start(t)
-	s.pushes(t, "one", testApp, "site", "blog")
-	w.mu.Lock()
-	w.onBuild = func(_ context.Context, r builder.Request) error {
-		if r.App == "site" {
-			return errors.New("no such package")
-		}
-		return nil
-	}
-	w.mu.Unlock()
-	s.succeeds(t, s.push(t, "two"))
-	s.fails(t, s.count(t, 5)[0].ID, "no such package")
-	s.pushes(t, "three", "blog")
-	s.count(t, 6)
-}
-
-func TestAppsThatAreBuiltFromEachOtherAreNotRebuilt(t *testing.T) {
-	t.Parallel()
-	w := founded(t)
-	chain := w.bases
-	w.bases = func(r builder.Request) []builder.Base {
-		if r.App == testApp {
-			return append(chain(r), builder.Base{Reference: "registry.example.edu/blog/web:latest", Digest: "sha256:aa"})
-		}
-		return chain(r)
-	}
-	s := w.start(t)
-	s.pushes(t, "one", testApp, "site", "blog")
-	s.pushes(t, "two", testApp, "site", "blog")
-	s.count(t, 6)
-}
-
-func TestABaseFromOutsideIsAskedAbout(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.ask = 5 * time.Millisecond
-	stale, digest := outside, builder.Base{Reference: "hub.example.edu/debian", Digest: "sha256:aa"}
-	stale.Digest = "sha256:bb"
-	w.bases = func(r builder.Request) []builder.Base {
-		if r.Revision == revision("one") {
-			return []builder.Base{stale, digest, {Reference: "unknown.example.edu/a:1", Digest: "sha256:cc"}}
-		}
-		return []builder.Base{outside, digest}
-	}
-	s := w.start(t)
-	s.succeeds(t, s.push(t, "one"))
-	run := s.succeeds(t, s.count(t, 2)[0].ID)
-	if run.Push.Forge != "base" || !strings.HasPrefix(run.Push.Delivery, string(outside.Digest)) || run.Push.Ref != "" {
-		t.Errorf("%+v", run.Push)
-	}
-	s.succeeds(t, s.push(t, "three"))
-	s.count(t, 3)
-}
-
-func TestABaseThatIsReleasedMeanwhileIsCaughtUpWith(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.crew = []batuta.AppName{"site"}
-	var mu sync.Mutex
-	builds := 0
-	w.bases = func(r builder.Request) []builder.Base {
-		if r.App != "site" {
-			return nil
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		base := builder.Base{Reference: "registry.example.edu/shop/web", Digest: digestOf(revision("two")), Newest: true}
-		if builds++; builds == 1 {
-			base.Digest = digestOf(revision("one")) // looked up before the second release
-		}
-		return []builder.Base{base}
-	}
-	s := w.start(t)
-	s.pushes(t, "one", testApp)
-	s.pushes(t, "two", testApp)
-	s.pushes(t, "one", "site")
-	run := s.succeeds(t, s.count(t, 4)[0].ID)
-	if run.App != "site" || run.Push.Forge != "base" {
-		t.Errorf("%+v", run)
-	}
-	s.pushes(t, "three", "site")
-	s.count(t, 5) // it has caught up
 }

@@ -70,6 +70,7 @@ type world struct {
 	down    map[batuta.ShipName]bool             // ships that do not answer
 	sick    bool                                 // what is started exits
 	bases   func(builder.Request) []builder.Base // what is built from; nil: nothing
+	moved   map[string]batuta.Digest             // what tags mean that were moved
 	crew    []batuta.AppName                     // apps beside testApp, with the same grants
 
 	includes []batuta.AppName                        // whose pipelines all apps may include
@@ -192,9 +193,14 @@ func (w *world) Build(ctx context.Context, r builder.Request, log io.Writer) (bu
 	return result, ctx.Err()
 }
 
-// Pin knows what hub.example.edu has: everything.
+// Pin knows what hub.example.edu has, and the server's own registry: everything.
 func (w *world) Pin(_ context.Context, _ batuta.AppName, reference string) (batuta.Image, error) {
-	if strings.HasPrefix(reference, "hub.example.edu/") {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if digest, moved := w.moved[reference]; moved {
+		return batuta.Image{Repository: pinned(reference).Repository, Digest: digest}, nil
+	}
+	if strings.HasPrefix(reference, "hub.example.edu/") || strings.HasPrefix(reference, "registry.example.edu/") {
 		return pinned(reference), nil
 	}
 	return batuta.Image{}, &batuta.Error{Kind: batuta.NotFound, Message: "no image " + reference}

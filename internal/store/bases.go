@@ -28,10 +28,37 @@ func (db *DB) SaveBuild(ctx context.Context, l pipeline.Lease, b pipeline.Build)
 func (db *DB) Build(ctx context.Context, app batuta.AppName, digest batuta.Digest) (pipeline.Build, error) {
 	b := pipeline.Build{App: app}
 	var provenance string
-	err := db.read.QueryRowContext(ctx, "SELECT run, image, repository, digest, bases, provenance FROM bases WHERE app = ? AND digest = ?", app, digest).
-		Scan(&b.Run, &b.Image, &b.Made.Repository, &b.Made.Digest, kept{&b.Bases}, &provenance)
+	err := db.read.QueryRowContext(ctx, `SELECT b.run, r.started, b.image, b.repository, b.digest, b.bases, b.provenance
+		FROM bases AS b JOIN runs AS r ON r.id = b.run WHERE b.app = ? AND b.digest = ?`, app, digest).
+		Scan(&b.Run, (*moment)(&b.Begun), &b.Image, &b.Made.Repository, &b.Made.Digest, kept{&b.Bases}, &provenance)
 	if provenance != "" {
 		b.Provenance = json.RawMessage(provenance)
 	}
 	return b, db.problem(fmt.Sprintf("read what an image of %s is built from", app), missing(err, "nothing is known of how %s of %s was built", digest, app))
+}
+
+// SaveTags saves what tags of bases mean, in the place of all that was saved
+// before.
+func (db *DB) SaveTags(ctx context.Context, tags []pipeline.Tag) error {
+	_, err := write(ctx, db, "save what tags mean", func(ctx context.Context, t *tx) (struct{}, error) {
+		if err := t.exec(ctx, "DELETE FROM tags"); err != nil {
+			return struct{}{}, err
+		}
+		for _, tag := range tags {
+			err := t.exec(ctx, "INSERT INTO tags (app, reference, digest, since, asked, tried) VALUES (?, ?, ?, ?, ?, ?)",
+				tag.App, tag.Reference, tag.Digest, micros(tag.Since), micros(tag.Asked), micros(tag.Tried))
+			if err != nil {
+				return struct{}{}, err
+			}
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// Tags gives them by app and reference.
+func (db *DB) Tags(ctx context.Context) ([]pipeline.Tag, error) {
+	return list(ctx, db, "read what tags mean", func(scan func(...any) error) (tag pipeline.Tag, err error) {
+		return tag, scan(&tag.App, &tag.Reference, &tag.Digest, (*moment)(&tag.Since), (*moment)(&tag.Asked), (*moment)(&tag.Tried))
+	}, "SELECT app, reference, digest, since, asked, tried FROM tags ORDER BY app, reference")
 }

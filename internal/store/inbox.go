@@ -22,6 +22,12 @@ func (db *DB) Accept(ctx context.Context, p batuta.Push) (pipeline.Receipt, erro
 	})
 }
 
+// Accepted is the run of a delivery that was accepted before, or NotFound.
+func (db *DB) Accepted(ctx context.Context, app batuta.AppName, forge, delivery string) (id batuta.RunID, err error) {
+	err = db.read.QueryRowContext(ctx, "SELECT run FROM deliveries WHERE app = ? AND forge = ? AND delivery = ?", app, forge, delivery).Scan(&id)
+	return id, db.problem(fmt.Sprintf("look for a delivery to %s", app), missing(err, "%s accepted no delivery %s of %s", app, delivery, forge))
+}
+
 // Enqueue saves a queued run, or one that waits for approvals, its steps that
 // an earlier run did for it, with its line in the audit trail, and gives its
 // number. It supersedes nothing.

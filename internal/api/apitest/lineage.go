@@ -48,7 +48,7 @@ func (w *World) Bases(_ context.Context, app batuta.AppName) ([]pipeline.Foundat
 		if app == "" || app == r.App {
 			return append(all, pipeline.Foundation{
 				App: r.App, Release: r.Number, Image: "web", Made: made,
-				Bases: []pipeline.Footing{{Base: base}}, Dependants: []batuta.AppName{"blog"},
+				Bases: []pipeline.Footing{{Base: base}}, Dependants: []batuta.AppName{"blog"}, Behind: "run 4 rebuilds it",
 			}), w.fault
 		}
 	}

@@ -20,6 +20,11 @@ func acceptsOnce(t *testing.T, l *lab) {
 	if first.Duplicate || !again.Duplicate || again.Run != first.Run {
 		t.Errorf("accepted as %+v, then as %+v", first, again)
 	}
+	known, err := l.Accepted(t.Context(), p.App, p.Forge, p.Delivery)
+	l.must(err)
+	l.same("the run of the delivery", known, first.Run)
+	_, err = l.Accepted(t.Context(), p.App, p.Forge, "another")
+	l.refused(err, batuta.NotFound, "portal accepted no delivery another of "+p.Forge)
 	other := p
 	other.Forge = "github"
 	if r, err := l.Accept(t.Context(), other); err != nil || r.Duplicate {

@@ -51,6 +51,7 @@ func Test(t *testing.T, open Opener) {
 		"releases are numbered by app":      numbers,
 		"deployments begin and end once":    deploys,
 		"what is built from what is known":  keepsBuilds,
+		"what tags mean is kept":            keepsTags,
 		"the current deployment is live":    knowsCurrent,
 		"refs and pushes are one":           recordsRefs,
 		"the audit trail is a chain":        audits,
