@@ -15,8 +15,8 @@ const (
 )
 
 // Forget deletes what the forges delivered once it is older than
-// KeepDeliveries, and the logs of runs that ended longer ago than KeepLogs,
-// until ctx ends.
+// KeepDeliveries, and of runs that ended longer ago than KeepLogs the logs and
+// what was attested of images that are live nowhere, until ctx ends.
 func (p *Pipeline) Forget(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := p.ForgetOld(ctx, time.Now()); err != nil && ctx.Err() == nil {
@@ -32,7 +32,7 @@ func (p *Pipeline) Forget(ctx context.Context) {
 // ForgetOld does once what Forget does, as of a time.
 func (p *Pipeline) ForgetOld(ctx context.Context, now time.Time) error {
 	_, err := p.Store.ForgetDeliveries(ctx, now.Add(-p.KeepDeliveries))
-	return errors.Join(err, p.forgetLogs(ctx, now))
+	return errors.Join(err, p.forgetLogs(ctx, now), p.Store.ForgetBuilds(ctx, now.Add(-p.KeepLogs)))
 }
 
 // forgetLogs deletes the old logs, and has each run say when. A run whose log

@@ -147,6 +147,10 @@ type (
 		// same bytes.
 		SaveBuild(ctx context.Context, l Lease, b Build) error
 		Build(ctx context.Context, app batuta.AppName, digest batuta.Digest) (Build, error)
+		// ForgetBuilds forgets, of the runs that ended before a time, how
+		// images came about that are in no release, and what was attested of
+		// those whose releases are live nowhere.
+		ForgetBuilds(ctx context.Context, before time.Time) error
 		// SaveTags saves what tags of bases mean, in the place of all that
 		// was saved before.
 		SaveTags(ctx context.Context, tags []Tag) error

@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"batuta"
 	"batuta/pipeline"
@@ -35,6 +37,24 @@ func (db *DB) Build(ctx context.Context, app batuta.AppName, digest batuta.Diges
 		b.Provenance = json.RawMessage(provenance)
 	}
 	return b, db.problem(fmt.Sprintf("read what an image of %s is built from", app), missing(err, "nothing is known of how %s of %s was built", digest, app))
+}
+
+// ForgetBuilds forgets, of the runs that ended before a time, how images came
+// about that are in no release, and what was attested of those whose releases
+// are live nowhere.
+func (db *DB) ForgetBuilds(ctx context.Context, before time.Time) error {
+	const (
+		old      = "run IN (SELECT id FROM runs WHERE ended > 0 AND ended < ?)"
+		released = "SELECT 1 FROM releases AS r WHERE r.app = bases.app AND instr(r.images, bases.digest) > 0"
+		live     = `r.number IN (SELECT release FROM deployments WHERE id IN
+			(SELECT max(id) FROM deployments WHERE app = bases.app AND status = 'live' GROUP BY environment))`
+	)
+	_, err := write(ctx, db, "forget old builds", func(ctx context.Context, t *tx) (struct{}, error) {
+		return struct{}{}, errors.Join(
+			t.exec(ctx, "DELETE FROM bases WHERE "+old+" AND NOT EXISTS ("+released+")", micros(before)),
+			t.exec(ctx, "UPDATE bases SET provenance = '' WHERE provenance <> '' AND "+old+" AND NOT EXISTS ("+released+" AND "+live+")", micros(before)))
+	})
+	return err
 }
 
 // SaveTags saves what tags of bases mean, in the place of all that was saved

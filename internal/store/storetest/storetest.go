@@ -52,6 +52,7 @@ func Test(t *testing.T, open Opener) {
 		"deployments begin and end once":    deploys,
 		"what is built from what is known":  keepsBuilds,
 		"what tags mean is kept":            keepsTags,
+		"old builds are forgotten":          forgetsBuilds,
 		"the current deployment is live":    knowsCurrent,
 		"refs and pushes are one":           recordsRefs,
 		"the audit trail is a chain":        audits,
