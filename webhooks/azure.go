@@ -20,7 +20,8 @@ func AzureDevOps() Forge {
 			_, password, ok := (&http.Request{Header: h}).BasicAuth()
 			return sameSecret(password, secret) && ok
 		},
-		Read: readAzure,
+		Dated: dated("createdDate"),
+		Read:  readAzure,
 	}
 }
 

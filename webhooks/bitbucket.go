@@ -25,7 +25,7 @@ func Bitbucket() Forge {
 // https://confluence.atlassian.com/bitbucketserver/event-payload-938025882.html.
 func BitbucketServer() Forge {
 	f := bitbucketLike("bitbucket-server", "X-Request-Id")
-	f.Read = readBitbucketServer
+	f.Dated, f.Read = dated("date"), readBitbucketServer
 	return f
 }
 

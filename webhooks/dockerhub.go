@@ -18,7 +18,8 @@ func DockerHub() Forge {
 		Signed: func(h http.Header, _ []byte, secret string) bool {
 			return sameSecret(h.Get(urlToken), secret)
 		},
-		Read: readDockerHub,
+		Dated: dated("push_data", "pushed_at"),
+		Read:  readDockerHub,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -34,6 +35,10 @@ type Forge struct {
 	// compares in constant time, and a missing signature never passes.
 	Signed func(h http.Header, body []byte, secret string) bool
 
+	// Dated tells when what the payload is about happened, the zero time if
+	// that is not there; nil: the forge does not tell.
+	Dated func(payload []byte) time.Time
+
 	// Read understands a payload whose signature was right. Its errors are
 	// shown to the sender.
 	Read func(event string, payload []byte) (Event, error)
@@ -46,6 +51,8 @@ type Event struct {
 	Clone    string `json:",omitempty"` // the repository's URL, where the forge tells it
 	Delivery string `json:",omitempty"` // the delivery's id, where the body has it
 	Name     string `json:",omitempty"` // of the event, where the body has it
+
+	sent time.Time // when it happened, where the forge tells
 }
 
 // Move is one branch or tag that moved, or one image that was pushed.

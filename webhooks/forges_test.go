@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -174,6 +176,94 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// What a forge says is of long ago is refused, and the log says why.
+func TestWhatIsOldIsRefused(t *testing.T) {
+	t.Parallel()
+	s := &server{}
+	s.Server = httptest.NewServer(webhooks.New(webhooks.Config{Apps: s, Inbox: s, Forges: forges(), Images: webhooks.Registries()}))
+	t.Cleanup(s.Close)
+	rfc := func(at time.Time) string { return `"` + at.UTC().Format(time.RFC3339Nano) + `"` }
+	seconds := func(at time.Time) string { return fmt.Sprint(at.Unix()) }
+	const revision = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
+	for name, c := range map[string]struct {
+		door, body string // with %s for the time
+		stamp      func(time.Time) string
+		header     func(body []byte) map[string]string
+	}{
+		"bitbucket-server": {"portal", `{"date":%s,"changes":[{"ref":{"id":"refs/heads/main"},"toHash":"` + revision + `"}]}`,
+			func(at time.Time) string { return `"` + at.Format("2006-01-02T15:04:05-0700") + `"` },
+			func(body []byte) map[string]string {
+				return map[string]string{"X-Event-Key": "repo:refs_changed", "X-Hub-Signature": "sha256=" + sign(body, "new secret")}
+			}},
+		"azure": {"portal", `{"id":"1","eventType":"git.push","createdDate":%s,"resource":{"refUpdates":[{"name":"refs/heads/main","newObjectId":"` + revision + `"}]}}`, rfc,
+			func([]byte) map[string]string { return map[string]string{"Authorization": basic("new secret")} }},
+		"harbor": {"portal/registry", `{"type":"PUSH_ARTIFACT","occur_at":%s,"event_data":{"resources":[{"tag":"1","resource_url":"hub.example.edu/acme/base:1"}]}}`, seconds,
+			func([]byte) map[string]string { return map[string]string{"Authorization": "Bearer new secret"} }},
+		"harbor's CloudEvents": {"portal/registry", `{"type":"harbor.artifact.pushed","time":%s,"data":{"resources":[{"tag":"1","resource_url":"hub.example.edu/acme/base:1"}]}}`, rfc,
+			func([]byte) map[string]string { return map[string]string{"Authorization": "Bearer new secret"} }},
+		"dockerhub": {"portal/registry?token=new+secret", `{"push_data":{"pushed_at":%s,"tag":"1"},"repository":{"repo_name":"acme/base"}}`, seconds,
+			func([]byte) map[string]string { return nil }},
+	} {
+		for _, at := range []struct {
+			age  time.Duration
+			want int
+			why  string
+		}{
+			{0, 202, ""},
+			{23 * time.Hour, 202, ""},
+			{25 * time.Hour, 400, "and none older than 24h0m0s is taken in"},
+			{-4 * time.Minute, 202, ""},
+			{-6 * time.Minute, 400, "which is still to come"},
+		} {
+			body := fmt.Appendf(nil, c.body, c.stamp(time.Now().Add(-at.age)))
+			status, answer := s.deliver(t, c.door, c.header(body), body)
+			last := s.log[len(s.log)-1]
+			if status != at.want || at.why != "" && (!strings.Contains(answer, at.why) || !strings.HasPrefix(last.Decision, "refused: it is of ")) {
+				t.Errorf("%s of %s ago: %d %s, kept as %q", name, at.age, status, answer, last.Decision)
+			}
+		}
+	}
+	body := []byte(`{"date":{"not":"a time"},"changes":[{"ref":{"id":"refs/heads/main"},"toHash":"` + revision + `"}]}`)
+	if status, answer := s.deliver(t, "portal", map[string]string{"X-Event-Key": "repo:refs_changed", "X-Hub-Signature": "sha256=" + sign(body, "new secret")}, body); status != 202 {
+		t.Errorf("without a time: %d %s", status, answer)
+	}
+}
+
+// Anything may sign as Standard Webhooks says: then a recorded delivery is of
+// no use, under another id either.
+func TestAnythingMaySignItsTime(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	body := []byte(`{"ref":"refs/heads/main","after":"6dcb09b5b57875f334f61aebed695e2e4193db5e"}`)
+	send := func(at time.Time, id string, want int) {
+		t.Helper()
+		h := standard(body, "new secret", at)
+		h["X-Batuta-Event"] = "push"
+		if id != "" {
+			h["Webhook-Id"] = id
+		}
+		if status, answer := s.deliver(t, "portal", h, body); status != want {
+			t.Errorf("%d %s, want %d", status, answer, want)
+		}
+	}
+	send(time.Now(), "", 202)
+	send(time.Now(), "another", 401)
+	h := standard(body, "6e6577", time.Now()) // by what it is the base64 of; a shell signs with the text
+	mac := hmac.New(sha256.New, []byte("6e6577"))
+	fmt.Fprintf(mac, "d-1.%s.%s", h["Webhook-Timestamp"], body)
+	byText := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	for _, signature := range []string{h["Webhook-Signature"], byText} {
+		header := http.Header{"Webhook-Signature": {signature}, "Webhook-Timestamp": {h["Webhook-Timestamp"]}, "Webhook-Id": {"d-1"}}
+		if !webhooks.Generic().Signed(header, body, "6e6577") || webhooks.Generic().Signed(header, body, "6e6578") {
+			t.Errorf("%s is not what it should be", signature)
+		}
+	}
+	send(time.Now().Add(-6*time.Minute), "", 401)
+	if len(s.pushes) != 1 || s.pushes[0].Delivery != "d-1" {
+		t.Errorf("%+v", s.pushes)
+	}
+}
+
 // What is no push of any forge is ignored, and says why.
 func TestReadRefusesOfOthers(t *testing.T) {
 	t.Parallel()
@@ -202,22 +292,23 @@ func TestReadRefusesOfOthers(t *testing.T) {
 	}
 }
 
-// The line of shell in docs/forges.md is let in.
-func TestLineOfShell(t *testing.T) {
+// The lines of shell in docs/forges.md are let in.
+func TestLinesOfShell(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/forges.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, after, _ := strings.Cut(string(page), "```sh\n")
-	script, _, found := strings.Cut(after, "```")
-	if !found {
-		t.Fatal("docs/forges.md has no line of shell")
+	_, section, _ := strings.Cut(string(page), "\n## Anything else\n")
+	script := ""
+	for _, block := range strings.Split(section, "```sh\n")[1:] {
+		lines, _, _ := strings.Cut(block, "```")
+		script += lines
 	}
 	s := newServer(t)
 	shell := exec.CommandContext(t.Context(), "sh", "-euc", strings.ReplaceAll(script, "https://batuta.example.edu", s.URL))
 	shell.Env = append(os.Environ(), "SECRET=new secret")
-	if out, err := shell.CombinedOutput(); err != nil || len(s.pushes) != 1 || s.pushes[0].Sender != "ci" {
+	if out, err := shell.CombinedOutput(); err != nil || len(s.pushes) != 2 || s.pushes[1].Sender != "ci" {
 		t.Errorf("%v: %s; kept %+v", err, out, s.pushes)
 	}
 }

@@ -3,12 +3,14 @@ package webhooks
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 )
 
 // Generic reads what anything can send that has the secret: a POST whose
 // X-Batuta-Signature-256 is "sha256=" and the hex of the HMAC-SHA256 of the
 // body, with X-Batuta-Event: push, an id of the sender's own in
-// X-Batuta-Delivery, and a JSON object:
+// X-Batuta-Delivery; or signed as https://www.standardwebhooks.com says, with
+// the id and the time, which may be five minutes old; and a JSON object:
 //
 //	ref      refs/heads/main
 //	after    the full commit hash it is at now; 40 zeros: it was deleted
@@ -18,8 +20,11 @@ import (
 func Generic() Forge {
 	return Forge{
 		Name: "generic", EventHeader: "X-Batuta-Event",
-		DeliveryHeaders: []string{"X-Batuta-Delivery"}, SignatureHeaders: []string{"X-Batuta-Signature-256"},
+		DeliveryHeaders: []string{"Webhook-Id", "X-Batuta-Delivery"}, SignatureHeaders: []string{"Webhook-Signature", "X-Batuta-Signature-256"},
 		Signed: func(h http.Header, body []byte, secret string) bool {
+			if h.Get("Webhook-Signature") != "" {
+				return standardSignature(h, body, secret, time.Now())
+			}
 			return hmacSHA256(h.Get("X-Batuta-Signature-256"), "sha256=", body, secret)
 		},
 		Read: readGeneric,

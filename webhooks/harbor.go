@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Harbor reads what a webhook policy of Harbor sends, in either of its formats,
@@ -17,6 +18,12 @@ func Harbor() Forge {
 	return Forge{
 		Name: "harbor", SignatureHeaders: []string{"Authorization"}, Signed: bears,
 		Mine: func(h http.Header) bool { return h.Get("Authorization") != "" },
+		Dated: func(payload []byte) time.Time {
+			if at := dated("occur_at")(payload); !at.IsZero() {
+				return at
+			}
+			return dated("time")(payload)
+		},
 		Read: readHarbor,
 	}
 }

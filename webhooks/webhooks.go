@@ -11,6 +11,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -76,6 +77,10 @@ type Config struct {
 	// others to be done included; 0 is 30 seconds.
 	Patience time.Duration
 
+	// MaxAge is how old a delivery may be whose forge tells when what it is
+	// about happened; 0 is 24 hours.
+	MaxAge time.Duration
+
 	Pace    Pace           // of one address to one app
 	Proxies []netip.Prefix // whose X-Forwarded-For is believed
 }
@@ -97,12 +102,13 @@ func New(cfg Config) *Receiver {
 	if cfg.Audit == nil {
 		cfg.Audit = func(context.Context, Refusal) {}
 	}
+	cfg.MaxAge = cmp.Or(cfg.MaxAge, maxAge)
 	return &Receiver{config: cfg, bodies: newBodies(cmp.Or(cfg.Patience, patience)), turnstile: newTurnstile(cfg.Pace)}
 }
 
 // ServeHTTP takes in one delivery: 202 once a push is kept, 200 for what
 // needs no run, 401 for a wrong signature as for an app that does not exist,
-// 400 for what cannot be understood, 408 for what arrives too slowly, 413 for
+// 400 for what cannot be understood or is too old, 408 for what arrives too slowly, 413 for
 // what is too large, 429 for who sends too much, 503 when there was no room for it or the push could not
 // be kept. A body that its headers already rule out is never in memory, and
 // nothing is parsed before its signature is checked.
@@ -230,6 +236,9 @@ func (r *Receiver) take(w http.ResponseWriter, req *http.Request, forge Forge, b
 	event, err := read(forge, req.Header, body)
 	d.Delivery = deliveryID(cmp.Or(first(req.Header, forge.DeliveryHeaders), event.Delivery), body)
 	d.Event, d.Clone = cmp.Or(d.Event, event.Name), event.Clone
+	if why := expired(event.sent, d.Received, r.config.MaxAge); err == nil && why != "" {
+		err = errors.New(why)
+	}
 	switch {
 	case err != nil:
 		r.note(req.Context(), d, "refused: "+clean(err.Error(), 500))
@@ -260,7 +269,11 @@ func read(forge Forge, h http.Header, body []byte) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	return forge.Read(h.Get(forge.EventHeader), payload)
+	event, err := forge.Read(h.Get(forge.EventHeader), payload)
+	if forge.Dated != nil {
+		event.sent = forge.Dated(payload)
+	}
+	return event, err
 }
 
 // note keeps a delivery that nothing follows from. The forge has no use for
