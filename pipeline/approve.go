@@ -71,13 +71,17 @@ func (p *Pipeline) soaked(ctx context.Context, o Order, from batuta.EnvironmentN
 		}
 	}
 	ready := since.Add(soak)
-	if since.IsZero() || time.Now().Before(ready) {
-		return &batuta.Error{
-			Kind: batuta.Conflict, Message: fmt.Sprintf("%s wants release %d to have been live in %s for %s", o.Environment, r.Number, from, soak),
-			Hint: "that is so at " + ready.UTC().Format(time.RFC3339),
-		}
+	if !since.IsZero() && !time.Now().Before(ready) {
+		return nil
 	}
-	return nil
+	hint := "that is so at " + ready.UTC().Format(time.RFC3339)
+	if since.IsZero() {
+		hint = fmt.Sprintf("it is not known since when it is; deploy release %d to %s again", r.Number, from)
+	}
+	return &batuta.Error{
+		Kind: batuta.Conflict, Message: fmt.Sprintf("%s wants release %d to have been live in %s for %s", o.Environment, r.Number, from, soak),
+		Hint: hint,
+	}
 }
 
 // approvalsOf tells whether an order's run has to wait: for more people, or for

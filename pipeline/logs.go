@@ -52,13 +52,31 @@ func (l *FileLogs) file(run batuta.RunID) string {
 	return filepath.Join(l.dir, fmt.Sprintf("%d.log", run))
 }
 
-// Append opens the run's log for a step to write to, text in any pieces.
+// Append opens the run's log for a step to write to, text in any pieces. What a
+// server that was killed left of a line is a line of its own.
 func (l *FileLogs) Append(run batuta.RunID, step string) (io.WriteCloser, error) {
-	f, err := os.OpenFile(l.file(run), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(l.file(run), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
+	if err := mend(f); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the log of %s: %w", step, err), f.Close())
+	}
 	return &logWriter{logs: l, file: f, step: step}, nil
+}
+
+// mend ends the last line of a log.
+func mend(log *os.File) error {
+	at, err := log.Stat()
+	if err != nil || at.Size() == 0 {
+		return err
+	}
+	last := make([]byte, 1)
+	if _, err := log.ReadAt(last, at.Size()-1); err != nil || last[0] == '\n' {
+		return err
+	}
+	_, err = log.WriteString("\n")
+	return err
 }
 
 // Delete deletes the log of a run that has ended. It is no error if there is

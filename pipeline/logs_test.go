@@ -145,3 +145,34 @@ func TestAStepThatPrintsMuchLeavesTheOthersRoom(t *testing.T) {
 		t.Errorf("left %v, %v", left, err)
 	}
 }
+
+// TestALineThatWasCutOffStaysAlone: the next server does not go on in it.
+func TestALineThatWasCutOffStaysAlone(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	logs, err := pipeline.NewFileLogs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const cut = "2026-03-01T12:00:00.000Z\tbuild web\tdownloadi"
+	if err := os.WriteFile(filepath.Join(dir, "7.log"), []byte(cut), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"once more\n", "done\n"} {
+		w, err := logs.Append(7, "build web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, line); err != nil || w.Close() != nil {
+			t.Fatal(err)
+		}
+	}
+	var all bytes.Buffer
+	if err := logs.Follow(t.Context(), 7, 0, func() bool { return true }, &all); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(all.String(), "\n")
+	if len(lines) != 4 || lines[0] != cut || !strings.HasSuffix(lines[1], "\tonce more") || !strings.HasSuffix(lines[2], "\tdone") {
+		t.Errorf("%q", lines)
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"path"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -99,6 +100,9 @@ type Config struct {
 	Key string
 
 	Logs Logs
+	// Heartbeat is how often a stream of events says that it is still there,
+	// so that nothing between cuts it off; 0 is every 15 seconds.
+	Heartbeat time.Duration
 	// Artifacts is what the tests of a run left: a directory for each test.
 	Artifacts func(batuta.RunID) fs.FS
 

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -217,7 +218,7 @@ func TestALogAsEvents(t *testing.T) {
 		if err != nil || r.Header.Get("Content-Type") != "text/event-stream" {
 			t.Fatal(r.Header, err)
 		}
-		return string(text)
+		return strings.ReplaceAll(string(text), ":\n\n", "")
 	}
 	all := read("")
 	plain := ask(t, w, "ana", "GET", "/runs/4/log", "").body
@@ -228,5 +229,41 @@ func TestALogAsEvents(t *testing.T) {
 	}
 	if again := read(fmt.Sprint(len(first) + 1)); head+again != all {
 		t.Errorf("from the first event on:\n%s\nwant what follows it in\n%s", again, all)
+	}
+}
+
+// TestAStreamOfEventsKeepsTheLineOpen reads comments for as long as a run
+// prints nothing.
+func TestAStreamOfEventsKeepsTheLineOpen(t *testing.T) {
+	t.Parallel()
+	w := apitest.New(t, nil)
+	w.Hold()
+	ask(t, w, "ana", "POST", "/apps/portal/runs", `{}`)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+api.Prefix+"/runs/5/log?follow=true", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+apitest.Token("ana"))
+	req.Header.Set("Accept", "text/event-stream")
+	r, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	lines := bufio.NewScanner(r.Body)
+	for beats := 0; beats < 3 && lines.Scan(); {
+		if lines.Text() == ":" {
+			beats++
+		}
+	}
+	w.End(5, batuta.RunSucceeded)
+	last := ""
+	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "data: ") {
+			last = lines.Text()
+		}
+	}
+	if last != "data: succeeded" || lines.Err() != nil {
+		t.Errorf("it ends with %q, %v", last, lines.Err())
 	}
 }

@@ -2,11 +2,13 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -47,6 +49,7 @@ func (s *server) log(ctx context.Context, in *struct {
 		from, to := offset, io.Writer(out)
 		if asEvents {
 			to = &events{at: offset, next: out}
+			defer out.beat(cmp.Or(s.Heartbeat, heartbeat))()
 		}
 		if in.Step != "" {
 			from, to = 0, &sieve{step: in.Step, skip: offset, next: to}
@@ -92,18 +95,22 @@ func (s *server) ended(ctx context.Context, id batuta.RunID) bool {
 	return err == nil && run.Status.Ended()
 }
 
+// heartbeat is less than what proxies take for silence.
+const heartbeat = 15 * time.Second
+
 // flusher sends everything at once, for as long as it takes.
 type flusher struct {
+	mu      sync.Mutex
 	w       io.Writer
 	control *http.ResponseController
 }
 
-func newFlusher(w http.ResponseWriter, asEvents bool) flusher {
+func newFlusher(w http.ResponseWriter, asEvents bool) *flusher {
 	kind := "text/plain; charset=utf-8"
 	if asEvents {
 		kind = eventStream
 	}
-	f := flusher{w, http.NewResponseController(w)}
+	f := &flusher{w: w, control: http.NewResponseController(w)}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")
@@ -113,12 +120,37 @@ func newFlusher(w http.ResponseWriter, asEvents bool) flusher {
 	return f
 }
 
-func (f flusher) Write(p []byte) (int, error) {
+// Write may be called at the same time as the heart beats.
+func (f *flusher) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	n, err := f.w.Write(p)
 	if err != nil {
 		return n, err
 	}
 	return n, f.control.Flush()
+}
+
+// beat sends a comment, which clients pass over, again and again until the
+// returned function is called, which waits for the last one.
+func (f *flusher) beat(every time.Duration) (stop func()) {
+	done := make(chan struct{})
+	var beating sync.WaitGroup
+	beating.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				if _, err := io.WriteString(f, ":\n\n"); err != nil {
+					return // the stream finds that out itself
+				}
+			}
+		}
+	})
+	return func() { close(done); beating.Wait() }
 }
 
 // eventStream is the form of server-sent events.

@@ -70,7 +70,7 @@ func New(t testing.TB, log *slog.Logger) *World {
 	stopping := make(chan struct{})
 	w.Stop = sync.OnceFunc(func() { close(stopping) })
 	s := httptest.NewServer(api.New(api.Config{
-		Runs: w, Shelf: w, Trail: w, Runner: w, Deployer: w, Harbour: w, Chronicle: w, Postbox: w, Lineage: w, Recipes: w, Logs: logs, Artifacts: w.Artifacts, Gate: api.NewGate(people()),
+		Runs: w, Shelf: w, Trail: w, Runner: w, Deployer: w, Harbour: w, Chronicle: w, Postbox: w, Lineage: w, Recipes: w, Logs: logs, Heartbeat: 20 * time.Millisecond, Artifacts: w.Artifacts, Gate: api.NewGate(people()),
 		Apps: []api.App{{Name: "blog"}, {Name: "portal", Repository: "https://git.example.edu/portal.git"}}, Version: "1.2.3", Key: Key, Log: log, Stopping: stopping,
 	}))
 	t.Cleanup(s.Close)
