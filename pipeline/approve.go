@@ -27,7 +27,7 @@ func (p *Pipeline) Approve(ctx context.Context, id batuta.RunID, by string) erro
 	if err := rules.mayApprove(by); err != nil {
 		return err
 	}
-	now, err := p.Propose(ctx, Order{Kind: run.Kind, App: run.App, Environment: run.Environment, From: run.From, Release: run.Release, By: by})
+	now, err := p.propose(ctx, Order{Kind: run.Kind, App: run.App, Environment: run.Environment, From: run.From, Release: run.Release, By: by})
 	if err != nil {
 		return err
 	}

@@ -73,8 +73,19 @@ func (p *Pipeline) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, err
 	return id, nil
 }
 
-// Propose is the plan that an order comes to.
+// Propose is the plan that an order comes to, for people.
 func (p *Pipeline) Propose(ctx context.Context, o Order) (Proposal, error) {
+	proposal, err := p.propose(ctx, o)
+	if err == nil {
+		proposal.Plan.Commits = p.commits(ctx, p.Apps[o.App], proposal.Current, proposal.Release)
+		proposal.Text = proposal.Plan.String()
+	}
+	return proposal, err
+}
+
+// propose is the plan that an order comes to, without what nobody but people
+// needs: its Text, and the commits.
+func (p *Pipeline) propose(ctx context.Context, o Order) (Proposal, error) {
 	app, err := p.app(o.App)
 	if err != nil {
 		return Proposal{}, err
@@ -91,14 +102,13 @@ func (p *Pipeline) Propose(ctx context.Context, o Order) (Proposal, error) {
 	if err != nil {
 		return Proposal{}, err
 	}
-	plan.Commits = p.commits(ctx, app, current, release)
-	return Proposal{App: o.App, Environment: o.Environment, Current: current, Release: release, From: from, Plan: plan, Text: plan.String(), Hash: plan.Hash()}, nil
+	return Proposal{App: o.App, Environment: o.Environment, Current: current, Release: release, From: from, Plan: plan, Hash: plan.Hash()}, nil
 }
 
 // Order queues the deployment that a person asks for. With an approved hash
 // the plan must still be that one, now and when it is applied.
 func (p *Pipeline) Order(ctx context.Context, o Order) (batuta.RunID, error) {
-	proposal, err := p.Propose(ctx, o)
+	proposal, err := p.propose(ctx, o)
 	if err != nil {
 		return 0, err
 	}

@@ -65,6 +65,16 @@ func TestARealForge(t *testing.T) {
 		}
 		return nil
 	})
+
+	for _, message := range []string{"Say more", "Say it better"} {
+		lab.Git(t, w.dir, "commit", "--quiet", "--allow-empty", "--message", message)
+	}
+	w.push()
+	again := s.second(t, app)
+	s.succeeds(t, again.ID)
+	if log := s.log(t, again.ID); !strings.Contains(log, "Say more") || !strings.Contains(log, "Say it better") {
+		t.Errorf("the plan names no commits:\n%s", log)
+	}
 }
 
 // firstDelivery waits for the first delivery to an app.

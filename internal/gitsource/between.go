@@ -26,13 +26,29 @@ type Commit struct {
 // is new after it.
 const knownCommits = 5000
 
-// Between gives the commits that a revision has and another, of which it is a
-// successor, has not: the newest first, at most limit. It reads only what is on
-// this machine: of any other repository it gives none, and no error.
+// Between gives the commits that a revision has and another has not: the newest
+// first, at most limit. A repository elsewhere is asked for them, and for
+// nothing else, for at most a few seconds. It gives none, and no error, if the
+// other revision is not in the repository any more.
 func (f *Fetcher) Between(ctx context.Context, repo Repository, from, to batuta.Revision, limit int) ([]Commit, error) {
-	if !local(repo) || from == "" || from == to || len(from) != len(to) {
+	if from == "" || from == to || len(from) != len(to) || len(from) != len(plumbing.ZeroHash)*2 {
 		return nil, nil
 	}
+	if local(repo) {
+		return betweenHere(ctx, repo, from, to, limit)
+	}
+	repo = repo.separated()
+	ctx, cancel := context.WithTimeout(ctx, betweenTime)
+	defer cancel()
+	news, err := f.betweenThere(ctx, repo, from, to, limit)
+	if err != nil {
+		return nil, explain(ctx, repo, err, betweenBytes)
+	}
+	return news, nil
+}
+
+// betweenHere reads what is on this machine.
+func betweenHere(ctx context.Context, repo Repository, from, to batuta.Revision, limit int) ([]Commit, error) {
 	objects := openObjects(repo.URL)
 	before, err := object.GetCommit(objects, plumbing.NewHash(string(from)))
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
@@ -54,10 +70,14 @@ func (f *Fetcher) Between(ctx context.Context, repo Repository, from, to batuta.
 	}
 	var news []Commit
 	err = walk(ctx, object.NewCommitIterCTime(after, known, nil), func(c *object.Commit) bool {
-		news = append(news, Commit{Revision: batuta.Revision(c.Hash.String()), Author: batuta.Headline(c.Author.Name), Headline: batuta.Headline(c.Message), Time: c.Committer.When.UTC()})
+		news = append(news, shown(c))
 		return len(news) < limit
 	})
 	return news, err
+}
+
+func shown(c *object.Commit) Commit {
+	return Commit{Revision: batuta.Revision(c.Hash.String()), Author: batuta.Headline(c.Author.Name), Headline: batuta.Headline(c.Message), Time: c.Committer.When.UTC()}
 }
 
 // walk visits commits until visit has enough of them.

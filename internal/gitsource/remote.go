@@ -160,14 +160,18 @@ func (f *Fetcher) receive(ctx context.Context, s session, req *packp.UploadPackR
 		return err
 	}
 	defer func() { err = errors.Join(err, answer.Close()) }()
-	var pack io.Reader = answer
+	return storePack(filepath.Join(dir, "objects", "pack"), &limited{from: packOf(req, answer), left: f.MaxBytes})
+}
+
+// packOf is the pack in an answer, without what the server says beside it.
+func packOf(req *packp.UploadPackRequest, answer io.Reader) io.Reader {
 	switch {
 	case req.Capabilities.Supports(capability.Sideband64k):
-		pack = sideband.NewDemuxer(sideband.Sideband64k, answer)
+		return sideband.NewDemuxer(sideband.Sideband64k, answer)
 	case req.Capabilities.Supports(capability.Sideband):
-		pack = sideband.NewDemuxer(sideband.Sideband, answer)
+		return sideband.NewDemuxer(sideband.Sideband, answer)
 	}
-	return storePack(filepath.Join(dir, "objects", "pack"), &limited{from: pack, left: f.MaxBytes})
+	return answer
 }
 
 // notOurs recognises upload-pack's refusal of a commit that it does not have

@@ -176,6 +176,9 @@ func (s *sshSession) UploadPack(_ context.Context, req *packp.UploadPackRequest)
 	if err := req.UploadRequest.Encode(s.in); err != nil {
 		return nil, err
 	}
+	if err := req.UploadHaves.Encode(s.in, false); err != nil {
+		return nil, err
+	}
 	if err := pktline.NewEncoder(s.in).EncodeString("done\n"); err != nil {
 		return nil, err
 	}
