@@ -35,7 +35,8 @@ const longestLine = 64 << 10
 type FileLogs struct {
 	dir   string
 	mu    sync.Mutex
-	grown chan struct{} // closed and replaced whenever any log grew
+	grown chan struct{}        // closed and replaced whenever any log grew
+	open  map[batuta.RunID]int // steps that write, by run
 }
 
 var _ Logs = (*FileLogs)(nil)
@@ -45,7 +46,7 @@ func NewFileLogs(dir string) (*FileLogs, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("keep logs: %w", err)
 	}
-	return &FileLogs{dir: dir, grown: make(chan struct{})}, nil
+	return &FileLogs{dir: dir, grown: make(chan struct{}), open: map[batuta.RunID]int{}}, nil
 }
 
 func (l *FileLogs) file(run batuta.RunID) string {
@@ -59,10 +60,24 @@ func (l *FileLogs) Append(run batuta.RunID, step string) (io.WriteCloser, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := mend(f); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the log of %s: %w", step, err), f.Close())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[run] == 0 { // else another step may be in the middle of a line
+		if err := mend(f); err != nil {
+			return nil, errors.Join(fmt.Errorf("open the log of %s: %w", step, err), f.Close())
+		}
 	}
-	return &logWriter{logs: l, file: f, step: step}, nil
+	l.open[run]++
+	return &logWriter{logs: l, file: f, run: run, step: step}, nil
+}
+
+// closed notes that a step writes no more.
+func (l *FileLogs) closed(run batuta.RunID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[run]--; l.open[run] == 0 {
+		delete(l.open, run)
+	}
 }
 
 // mend ends the last line of a log.
@@ -144,6 +159,7 @@ func (l *FileLogs) grow() {
 type logWriter struct {
 	logs *FileLogs
 	file *os.File
+	run  batuta.RunID
 	step string
 	held []byte
 	used int64 // bytes of the log that this step has
@@ -209,5 +225,6 @@ func (w *logWriter) Close() error {
 	if len(w.held) > 0 {
 		err = w.write(append(w.held, '\n'))
 	}
+	w.logs.closed(w.run)
 	return errors.Join(err, w.file.Close())
 }
