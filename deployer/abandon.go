@@ -36,7 +36,7 @@ func (r *rollout) abandon(ctx context.Context, cause error, why string) (Outcome
 	case len(outcome.Left) > 0:
 		left = "left as it is:\n  " + strings.Join(outcome.Left, "\n  ")
 	case !errors.Is(context.Cause(ctx), errLost):
-		r.waive(ctx)
+		r.waive(ctx, nil)
 		_ = r.end(ctx)
 	}
 	return outcome, &batuta.Error{Kind: kindOf(cause), Err: fmt.Errorf("%w\n%s; %s", cause, why, left)}

@@ -87,7 +87,7 @@ type rollout struct {
 	lost  chan struct{}     // closed when somebody else has the lease; nil without one
 	seats []batuta.ShipName // that have the lease whatever is changed, and the note of it
 	noted bool              // they have the note
-	owed  []Container       // of the hooks that are to run when all is ready
+	owed  []owed            // hooks, whose containers are there
 
 	mu    sync.Mutex // guards what follows
 	log   func(Event)

@@ -3,6 +3,7 @@ package deployer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -99,7 +100,26 @@ func (r *rollout) update(ctx context.Context, g *group) error {
 			return err
 		}
 	}
-	return nil
+	return g.someLeft()
+}
+
+// someLeft tells whether the failures that were tolerated leave any instance of
+// the service: what requires it could not do with none.
+func (g *group) someLeft() error {
+	var last error
+	for _, t := range g.tasks {
+		switch before := t.before(); {
+		case t.want == nil:
+		case t.out == nil, t.Action != Keep && before != nil && before.alive():
+			return nil
+		default:
+			last = t.error(t.out)
+		}
+	}
+	if last == nil {
+		return nil
+	}
+	return &failure{g.service, fmt.Sprintf("update %s: no instance of it is left, which no tolerance covers", g.service), last}
 }
 
 // enter notes that something of the group may have happened from now on.

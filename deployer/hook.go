@@ -81,7 +81,7 @@ func (r *rollout) promise(ctx context.Context) error {
 				continue
 			}
 			for n, h := range g.Hooks.After {
-				if err := r.owe(ctx, h.marked(g.service, hookAfter, n)); err != nil {
+				if err := r.owe(ctx, g.service, h.marked(g.service, hookAfter, n)); err != nil {
 					return &failure{g.service, fmt.Sprintf("prepare hook %s of %s on %s", hookAfter, g.service, h.Instance.Ship), err}
 				}
 			}
@@ -92,7 +92,7 @@ func (r *rollout) promise(ctx context.Context) error {
 
 // owe makes the container of one hook. One that was interrupted is not gone
 // before the new one is there.
-func (r *rollout) owe(ctx context.Context, i Instance) error {
+func (r *rollout) owe(ctx context.Context, service batuta.ServiceName, i Instance) error {
 	ship := r.fleet.ships[i.Ship]
 	return r.fleet.act(ctx, 0, func(ctx context.Context) error {
 		for _, c := range r.plan.interrupted {
@@ -105,16 +105,26 @@ func (r *rollout) owe(ctx context.Context, i Instance) error {
 		}
 		id, err := ship.Create(ctx, r.plan.Scope, r.plan.Release, i)
 		if err == nil {
-			r.owed = append(r.owed, Container{ID: id, Ship: i.Ship})
+			r.owed = append(r.owed, owed{id, i.Ship, service})
 		}
 		return err
 	})
 }
 
-// waive removes the containers of hooks that are not to run any more.
-func (r *rollout) waive(ctx context.Context) {
-	for _, c := range r.owed {
-		_ = r.fleet.remove(ctx, c) // the next deployment does it otherwise
+// owed is a hook that is to run when all is ready.
+type owed struct {
+	id      string
+	ship    batuta.ShipName
+	service batuta.ServiceName
+}
+
+// waive removes the containers of hooks that are not to run any more. What is
+// new of a service may have to stay; then its hooks are still to run.
+func (r *rollout) waive(ctx context.Context, stay map[batuta.ServiceName]bool) {
+	for _, o := range r.owed {
+		if !stay[o.service] {
+			_ = r.fleet.remove(ctx, Container{ID: o.id, Ship: o.ship}) // the next deployment does it otherwise
+		}
 	}
 }
 
@@ -233,7 +243,7 @@ func (r *rollout) print(ctx context.Context, a awaited, i Instance) error {
 // them no longer holds the lease.
 func (r *rollout) sweep(ctx context.Context) error {
 	for _, c := range r.plan.interrupted {
-		if slices.ContainsFunc(r.owed, func(o Container) bool { return o.ID == c.ID }) {
+		if slices.ContainsFunc(r.owed, func(o owed) bool { return o.id == c.ID }) {
 			continue
 		}
 		if err := r.fleet.remove(ctx, c); err != nil {

@@ -25,16 +25,17 @@ func (r *rollout) undo(ctx context.Context, cause error) (Outcome, error) {
 	defer cancel()
 	defer r.whenLost(cancel)()
 	var errs []error
+	stuck := map[batuta.ServiceName]bool{} // those of which not all is put back
 	waves := r.waves()
 	slices.Reverse(waves)
 	for _, wave := range waves {
-		errs = append(errs, r.undoWave(ctx, wave)...)
+		errs = append(errs, r.undoWave(ctx, wave, stuck)...)
 	}
 	if outcome.Undone = errors.Join(errs...); outcome.Undone != nil {
 		outcome.Status = batuta.Failed
 		cause = &batuta.Error{Kind: kindOf(cause), Err: fmt.Errorf("%w\nand what ran before is not all back: %w", cause, outcome.Undone)}
 	}
-	r.waive(ctx)
+	r.waive(ctx, stuck)
 	if outcome.Undone == nil {
 		_ = r.end(ctx) // what runs is whole, even if nobody hears of it
 	}
@@ -76,8 +77,9 @@ func (r *rollout) ranBefore() bool {
 
 // undoWave undoes a wave's tasks in the reverse of carryOut's order. Once one
 // of a service whose old and new cannot run side by side is away for good, the
-// new ones of it that serve are left to serve.
-func (r *rollout) undoWave(ctx context.Context, wave []*task) (errs []error) {
+// new ones of it that serve are left to serve. It notes the services of which
+// anything is left.
+func (r *rollout) undoWave(ctx context.Context, wave []*task, stuck map[batuta.ServiceName]bool) (errs []error) {
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	away := map[batuta.ServiceName]bool{}
@@ -90,6 +92,7 @@ func (r *rollout) undoWave(ctx context.Context, wave []*task) (errs []error) {
 			if err != nil {
 				mu.Lock()
 				defer mu.Unlock()
+				stuck[t.Service] = true
 				errs = append(errs, fmt.Errorf("put back %s on %s: %w", t.Instance, t.Ship, err))
 			}
 			return err
@@ -99,6 +102,7 @@ func (r *rollout) undoWave(ctx context.Context, wave []*task) (errs []error) {
 			all.Go(func() { _ = undo() }) // the error is in errs
 		case t.ready && t.Action != Keep && away[t.Service]:
 			mu.Lock()
+			stuck[t.Service] = true
 			errs = append(errs, fmt.Errorf("put back %s on %s: left to serve, as others of %s are away", t.Instance, t.Ship, t.Service))
 			mu.Unlock()
 		case undo() != nil:

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -163,12 +164,12 @@ func (w *world) judgeOrder(a *attempt, c shiptest.Call, of shiptest.Sight) {
 	if !w.serves(of) || a.suffered > 0 || w.messy() || a.change(of.Instance).StopFirst != "" {
 		return
 	}
-	if _, declared := a.service(of.Service); !declared {
-		return
+	if _, declared := a.service(of.Service); !declared || !w.servedAtAll(a, of.Service) {
+		return // it goes for good, or is as it was
 	}
 	var requiring []string
 	for id, x := range w.seen {
-		switch s, _ := a.service(x.Service); {
+		switch s, _ := w.madeBy(a, x).service(x.Service); {
 		case id == c.ID || !w.serves(x):
 		case x.Service == of.Service:
 			return
@@ -180,6 +181,21 @@ func (w *world) judgeOrder(a *attempt, c shiptest.Call, of shiptest.Sight) {
 		slices.Sort(requiring)
 		w.violation("%s of %s ends %s, and these still require it: %s", c.Method, of.Instance, of.Service, strings.Join(requiring, ", "))
 	}
+}
+
+// servedAtAll tells whether any instance of a service did its work when the
+// attempt began.
+func (w *world) servedAtAll(a *attempt, service batuta.ServiceName) bool {
+	return slices.ContainsFunc(slices.Collect(maps.Values(a.before)), func(c shiptest.Sight) bool { return c.Service == service && a.served[c.Instance] })
+}
+
+// madeBy is the attempt that a container is declared by: this one, or the one
+// that was live before.
+func (w *world) madeBy(a *attempt, c shiptest.Sight) *attempt {
+	if i := a.wanted(c.Instance); w.previous == nil || i != nil && i.Config == c.Config {
+		return a
+	}
+	return w.previous
 }
 
 // judgeStart tells whether everything that the container's service requires
@@ -199,10 +215,18 @@ func (w *world) judgeStart(a *attempt, c shiptest.Sight) {
 	serving := w.serving("")
 	for _, i := range by.want.Instances {
 		_, stays := a.service(i.Service)
-		if stays && slices.Contains(service.Requires, i.Service) && !serving[i.Name] && !a.crashed[i.Name] {
+		required := stays && slices.Contains(service.Requires, i.Service)
+		if required && !serving[i.Name] && !a.crashed[i.Name] && !by.bears(i.Service, serving) {
 			w.violation("%s starts, and %s, which it requires, is not ready", c.Instance, i.Name)
 		}
 	}
+}
+
+// bears tells whether the service may lack some of its instances, and does not
+// lack all.
+func (a *attempt) bears(service batuta.ServiceName, serving map[batuta.InstanceName]bool) bool {
+	s, _ := a.service(service)
+	return s.Update.Tolerate.Of(s.instances()) > 0 && slices.ContainsFunc(a.want.Instances, func(i deployer.Instance) bool { return i.Service == service && serving[i.Name] })
 }
 
 // messy tells that an attempt since the last one that went live was

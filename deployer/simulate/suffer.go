@@ -120,9 +120,11 @@ func (w *world) rival(a *attempt, pick int) {
 		s := &services[pick%len(services)]
 		s.Version, s.Life = rivalVersion, shiptest.Behaviour{}
 	}
-	who := a.who + "-rival"
+	w.rivaled++
+	name := fmt.Sprintf("rival-%d", w.rivaled) // no two processes have one name
+	who := a.who + "-" + name
 	w.rivals.Go(func() {
-		w.deploy(context.Background(), w.newFleet("rival"), attempt{who: who, release: Release{Services: services}, rival: true})
+		w.deploy(context.Background(), w.newFleet(name), attempt{who: who, release: Release{Services: services}, rival: true})
 	})
 }
 

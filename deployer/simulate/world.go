@@ -24,6 +24,7 @@ type world struct {
 
 	mu       sync.Mutex          // guards what follows
 	attempts map[string]*attempt // by who makes it
+	rivaled  int                 // rivals that there were
 	active   []*attempt          // that have not ended
 	calls    map[shiptest.Call]int
 	lose     map[shiptest.Call]bool     // whose answer is to be lost
