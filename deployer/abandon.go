@@ -32,10 +32,14 @@ func (r *rollout) abandon(ctx context.Context, cause error, why string) (Outcome
 		}
 	}
 	left := "nothing had been touched"
+	alone := !errors.Is(context.Cause(ctx), errLost)
 	switch {
 	case len(outcome.Left) > 0:
+		if alone {
+			r.oweAgain(ctx, func(*group) bool { return true })
+		}
 		left = "left as it is:\n  " + strings.Join(outcome.Left, "\n  ")
-	case !errors.Is(context.Cause(ctx), errLost):
+	case alone:
 		r.waive(ctx, nil)
 		_ = r.end(ctx)
 	}

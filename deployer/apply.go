@@ -91,8 +91,9 @@ type rollout struct {
 
 	mu    sync.Mutex // guards what follows
 	log   func(Event)
-	off   map[string]*stopping // containers that were stopped, by id
-	begun []*group             // those that were entered, in their order
+	off   map[string]*stopping         // containers that were stopped, by id
+	begun []*group                     // those that were entered, in their order
+	done  map[batuta.InstanceName]bool // hooks
 }
 
 // task is one change being made.
@@ -108,7 +109,7 @@ type task struct {
 }
 
 func newRollout(f *Fleet, plan Plan, log func(Event)) *rollout {
-	r := &rollout{fleet: f, plan: plan, log: log, off: map[string]*stopping{}}
+	r := &rollout{fleet: f, plan: plan, log: log, off: map[string]*stopping{}, done: map[batuta.InstanceName]bool{}}
 	for _, c := range plan.Changes {
 		r.tasks = append(r.tasks, &task{Change: c, ship: f.ships[c.Ship], id: c.Container})
 	}

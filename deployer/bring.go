@@ -7,13 +7,15 @@ import (
 	"time"
 )
 
-// bring has the declared container run and ready.
+// bring has the declared container run and ready. One that is found beside what
+// it replaces, and was restarted by Docker meanwhile, begins anew: in its first
+// life it shows whether it stays up.
 func (r *rollout) bring(ctx context.Context, t *task) error {
 	if t.want == nil {
 		return nil
 	}
 	started := time.Now()
-	if t.current == nil || !t.current.running() {
+	if t.current == nil || !t.current.running() || t.Action == Replace && t.current.Restarts > 0 {
 		if err := r.start(ctx, t); err != nil {
 			return err
 		}
@@ -39,7 +41,7 @@ func (t *task) awaited() awaited {
 // start creates the container if there is none, once what has to pass before
 // has passed, and starts it.
 func (r *rollout) start(ctx context.Context, t *task) error {
-	if t.current != nil && t.current.alive() { // restarting or paused
+	if t.current != nil && t.current.alive() { // restarting, restarted or paused
 		if err := r.fleet.stop(ctx, *t.current); err != nil {
 			return err
 		}

@@ -128,6 +128,22 @@ func (r *rollout) waive(ctx context.Context, stay map[batuta.ServiceName]bool) {
 	}
 }
 
+// oweAgain makes the containers of after hooks that failed, of groups whose new
+// containers stay: the next deployment has to run them. It does not matter if
+// that does not work; they are told of with what failed.
+func (r *rollout) oweAgain(ctx context.Context, stays func(*group) bool) {
+	for _, g := range r.begun {
+		if !r.touches(g) || !stays(g) {
+			continue
+		}
+		for n, h := range g.Hooks.After {
+			if i := h.marked(g.service, hookAfter, n); !r.done[i.Name] {
+				_ = r.owe(ctx, g.service, i)
+			}
+		}
+	}
+}
+
 // after runs the hooks of all services that changed, each service's in order.
 func (r *rollout) after(ctx context.Context) error {
 	all, ctx := errgroup.WithContext(ctx)
@@ -174,9 +190,16 @@ func (r *rollout) hooks(ctx context.Context, g *group, moment string, hooks []Ho
 		if err := r.run(ctx, i, cmp.Or(h.Timeout, defaultHookTimeout)); err != nil {
 			return &failure{g.service, fmt.Sprintf("hook %s of %s on %s: %s", moment, g.service, i.Ship, commandText(i.Command)), err}
 		}
+		r.isDone(i.Name)
 		r.hookSays(g, i, fmt.Sprintf("hook %s of %s is done", moment, g.service), time.Since(began))
 	}
 	return nil
+}
+
+func (r *rollout) isDone(hook batuta.InstanceName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.done[hook] = true
 }
 
 func (r *rollout) hookSays(g *group, i Instance, text string, took time.Duration) {

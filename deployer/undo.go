@@ -36,6 +36,7 @@ func (r *rollout) undo(ctx context.Context, cause error) (Outcome, error) {
 		cause = &batuta.Error{Kind: kindOf(cause), Err: fmt.Errorf("%w\nand what ran before is not all back: %w", cause, outcome.Undone)}
 	}
 	r.waive(ctx, stuck)
+	r.oweAgain(ctx, func(g *group) bool { return stuck[g.service] })
 	if outcome.Undone == nil {
 		_ = r.end(ctx) // what runs is whole, even if nobody hears of it
 	}

@@ -161,7 +161,7 @@ func (a *attempt) note(c shiptest.Sight) {
 // judgeOrder tells whether the last of a service may be ended: not before those
 // that require it, unless the plan says that it is away meanwhile.
 func (w *world) judgeOrder(a *attempt, c shiptest.Call, of shiptest.Sight) {
-	if !w.serves(of) || a.suffered > 0 || w.messy() || a.change(of.Instance).StopFirst != "" {
+	if !w.serves(of) || a.suffered > 0 || w.messy() || a.awayMeanwhile(of.Service) || a.crashedOf(of.Service) {
 		return
 	}
 	if _, declared := a.service(of.Service); !declared || !w.servedAtAll(a, of.Service) {
@@ -169,8 +169,9 @@ func (w *world) judgeOrder(a *attempt, c shiptest.Call, of shiptest.Sight) {
 	}
 	var requiring []string
 	for id, x := range w.seen {
+		_, stays := a.service(x.Service)
 		switch s, _ := w.madeBy(a, x).service(x.Service); {
-		case id == c.ID || !w.serves(x):
+		case id == c.ID || !w.serves(x) || !stays:
 		case x.Service == of.Service:
 			return
 		case slices.Contains(s.Requires, of.Service):
@@ -181,6 +182,17 @@ func (w *world) judgeOrder(a *attempt, c shiptest.Call, of shiptest.Sight) {
 		slices.Sort(requiring)
 		w.violation("%s of %s ends %s, and these still require it: %s", c.Method, of.Instance, of.Service, strings.Join(requiring, ", "))
 	}
+}
+
+// awayMeanwhile tells whether the plan says that an instance of the service is
+// away for a while.
+func (a *attempt) awayMeanwhile(service batuta.ServiceName) bool {
+	return slices.ContainsFunc(a.plan.Changes, func(c deployer.Change) bool { return c.Service == service && c.StopFirst != "" })
+}
+
+// crashedOf tells whether an instance of the service ended by itself.
+func (a *attempt) crashedOf(service batuta.ServiceName) bool {
+	return slices.ContainsFunc(a.want.Instances, func(i deployer.Instance) bool { return i.Service == service && a.crashed[i.Name] })
 }
 
 // servedAtAll tells whether any instance of a service did its work when the
@@ -215,7 +227,7 @@ func (w *world) judgeStart(a *attempt, c shiptest.Sight) {
 	serving := w.serving("")
 	for _, i := range by.want.Instances {
 		_, stays := a.service(i.Service)
-		required := stays && slices.Contains(service.Requires, i.Service)
+		required := stays && slices.Contains(service.Requires, i.Service) && (by == a || a.wanted(i.Name) != nil && a.served[i.Name] && !a.awayMeanwhile(i.Service))
 		if required && !serving[i.Name] && !a.crashed[i.Name] && !by.bears(i.Service, serving) {
 			w.violation("%s starts, and %s, which it requires, is not ready", c.Instance, i.Name)
 		}

@@ -50,7 +50,7 @@ func (w *world) verdict(a *attempt, outcome deployer.Outcome, err error) {
 	default:
 		w.judgePutBack(a, outcome, err)
 	}
-	w.judgeStatus(a, outcome)
+	w.judgeStatus(a, outcome, err)
 }
 
 // tolerated tells whether the deployer says of an instance that it failed and
@@ -170,9 +170,11 @@ func (w *world) wasWhole(a *attempt, c shiptest.Sight) bool {
 }
 
 // judgeStatus tells whether the attempt ended as it had to: a good release
-// under good conditions goes live, and a bad one never does.
-func (w *world) judgeStatus(a *attempt, outcome deployer.Outcome) {
-	good := a.suffered == 0 && len(a.crashed) == 0 && len(a.plan.Clashes) == 0 && !slices.ContainsFunc(a.release.Services, func(s Service) bool { return !s.healthy() })
+// under good conditions goes live, and a bad one never does. A stranger that
+// Docker starts again may have taken a host port since the plan was made.
+func (w *world) judgeStatus(a *attempt, outcome deployer.Outcome, err error) {
+	taken := err != nil && strings.Contains(err.Error(), "port is already allocated")
+	good := !taken && a.suffered == 0 && len(a.crashed) == 0 && len(a.plan.Clashes) == 0 && !slices.ContainsFunc(a.release.Services, func(s Service) bool { return !s.healthy() })
 	if good && outcome.Status != batuta.Live {
 		w.violation("%s, though all is well", outcome.Status)
 	}

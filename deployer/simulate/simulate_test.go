@@ -39,6 +39,18 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// TestSeedsThatOnceBrokeAPromise plays those whose faults were mended: a hook
+// after the deployment that nobody owed any more, as the ship hung (10432), or
+// as it had failed (110591); a service of which nothing was left, and that was
+// tolerated (12598, 14837); and a container that crashed in turn, and was taken
+// for one that stays (104097).
+func TestSeedsThatOnceBrokeAPromise(t *testing.T) {
+	t.Parallel()
+	for _, seed := range []uint64{10432, 12598, 14837, 104097, 110591} {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { stands(t, simulate.Make(seed)) })
+	}
+}
+
 // stands plays a scenario; if it breaks a promise, it is shrunk and told.
 func stands(t *testing.T, s simulate.Scenario) {
 	r := play(t, s)

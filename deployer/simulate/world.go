@@ -224,6 +224,7 @@ func (w *world) look() {
 		is, there := now[id]
 		changed := !there || is.State != was.State || !is.Started.Equal(was.Started)
 		switch {
+		case changed && w.asFound[id] && was.State == "restarting": // it is Docker that starts it again
 		case changed && w.asFound[id]:
 			w.violation("%s on %s is none of ours, and was touched: %s, now %q", was.Name, was.Ship, was.State, is.State)
 			delete(w.asFound, id)
