@@ -7,15 +7,21 @@ import (
 	"time"
 )
 
-// bring has the declared container run and ready. One that is found beside what
-// it replaces, and was restarted by Docker meanwhile, begins anew: in its first
-// life it shows whether it stays up.
+// doubtful tells whether the declared container was restarted by Docker while
+// what it replaces runs, too: it may only seem to do its work.
+func (t *task) doubtful() bool {
+	before := t.before()
+	return t.Action == Replace && t.current.Restarts > 0 && before != nil && before.running() && before.Restarts == 0
+}
+
+// bring has the declared container run and ready. A doubtful one begins anew:
+// in its first life it shows whether it stays up.
 func (r *rollout) bring(ctx context.Context, t *task) error {
 	if t.want == nil {
 		return nil
 	}
 	started := time.Now()
-	if t.current == nil || !t.current.running() || t.Action == Replace && t.current.Restarts > 0 {
+	if t.current == nil || !t.current.running() || t.doubtful() {
 		if err := r.start(ctx, t); err != nil {
 			return err
 		}
