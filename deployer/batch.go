@@ -248,6 +248,7 @@ func (r *rollout) fail(ctx context.Context, g *group, t *task, err error) error 
 		return t.error(errors.Join(err, back))
 	}
 	t.out = err
+	r.forgo(t)
 	r.say(t, "", "put back; the others go on", 0)
 	return nil
 }

@@ -80,7 +80,7 @@ func (r *rollout) stopOld(ctx context.Context, t *task) error {
 		if !c.alive() {
 			continue
 		}
-		s, mine := r.claim(c.ID)
+		s, mine := r.claim(c.ID, r.leftTo(t, c))
 		if !mine {
 			if err := s.wait(ctx); err != nil {
 				return fmt.Errorf("stop %s: %w", c.Name, err)
@@ -88,8 +88,7 @@ func (r *rollout) stopOld(ctx context.Context, t *task) error {
 			continue
 		}
 		t.stopped = append(t.stopped, c)
-		s.err = r.fleet.stop(ctx, c)
-		close(s.done)
+		s.end(r.fleet.stop(ctx, c))
 		if s.err != nil {
 			return fmt.Errorf("stop %s: %w", c.Name, s.err)
 		}
@@ -102,10 +101,24 @@ func (r *rollout) stopOld(ctx context.Context, t *task) error {
 	return nil
 }
 
+// leftTo tells whether the stopping of what holds the task's host ports is left
+// to another task, which replaces it: not before the new one is ready.
+func (r *rollout) leftTo(t *task, c Container) bool {
+	return slices.ContainsFunc(r.tasks, func(o *task) bool {
+		return o != t && o.Action == Replace && o.StopFirst == "" && o.Wave == t.Wave && slices.ContainsFunc(o.old, func(old Container) bool { return old.ID == c.ID })
+	})
+}
+
 // stopping is a container being stopped by one of the tasks that want it.
 type stopping struct {
-	done chan struct{} // closed once it has stopped, or cannot be
-	err  error
+	done    chan struct{} // closed once it has stopped, or cannot be
+	claimed bool          // guarded by the rollout's mutex
+	err     error
+}
+
+func (s *stopping) end(err error) {
+	s.err = err
+	close(s.done)
 }
 
 func (s *stopping) wait(ctx context.Context) error {
@@ -117,15 +130,28 @@ func (s *stopping) wait(ctx context.Context) error {
 	}
 }
 
-// claim gives the stopping of a container to the first task that wants it; the
-// others wait for it.
-func (r *rollout) claim(id string) (s *stopping, first bool) {
+// claim gives the stopping of a container to the first task that wants it, and
+// does not leave it to another; the others wait for it.
+func (r *rollout) claim(id string, left bool) (s *stopping, mine bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s := r.off[id]; s != nil {
+	s = r.off[id]
+	if s == nil {
+		s = &stopping{done: make(chan struct{})}
+		r.off[id] = s
+	}
+	if s.claimed || left {
 		return s, false
 	}
-	s = &stopping{done: make(chan struct{})}
-	r.off[id] = s
+	s.claimed = true
 	return s, true
+}
+
+// forgo has whoever waits for the task to stop what it replaces wait no more.
+func (r *rollout) forgo(t *task) {
+	for _, c := range t.old {
+		if s, mine := r.claim(c.ID, false); mine {
+			s.end(fmt.Errorf("%s is not replaced", c.Name))
+		}
+	}
 }

@@ -84,7 +84,10 @@ func (r *rollout) undoWave(ctx context.Context, wave []*task, stuck map[batuta.S
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	away := map[batuta.ServiceName]bool{}
-	for _, t := range slices.Backward(wave) {
+	order := slices.Clone(wave)
+	slices.Reverse(order)
+	slices.SortStableFunc(order, func(a, b *task) int { return compareBool(b.apart(), a.apart()) }) // they may hold the others' host ports
+	for _, t := range order {
 		if t.out != nil {
 			continue // it is back already
 		}

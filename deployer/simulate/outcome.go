@@ -39,6 +39,8 @@ func (w *world) verdict(a *attempt, outcome deployer.Outcome, err error) {
 	switch {
 	case a.interrupted:
 		return
+	case outcome.Status == batuta.Live && a.changed == 0 && a.disturbed:
+		return // a plan with nothing to do takes no lease, and tells of a moment
 	case outcome.Status == batuta.Live:
 		w.judgeLive(a, outcome, err)
 	case a.rival || a.disturbed:

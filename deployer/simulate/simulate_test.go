@@ -43,10 +43,11 @@ func TestSeeds(t *testing.T) {
 // after the deployment that nobody owed any more, as the ship hung (10432), or
 // as it had failed (110591); a service of which nothing was left, and that was
 // tolerated (12598, 14837); and a container that crashed in turn, and was taken
-// for one that stays (104097).
+// for one that stays (104097); and a service that took over another's host port
+// before the other had its new one (218622).
 func TestSeedsThatOnceBrokeAPromise(t *testing.T) {
 	t.Parallel()
-	for _, seed := range []uint64{10432, 12598, 14837, 104097, 110591} {
+	for _, seed := range []uint64{10432, 12598, 14837, 104097, 110591, 218622} {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { stands(t, simulate.Make(seed)) })
 	}
 }
