@@ -12,8 +12,8 @@ import (
 	"batuta"
 )
 
-// lookAtBases is how long the bases are let be at most.
-const lookAtBases = time.Minute
+// basesRest is how long the bases are let be at most.
+const basesRest = time.Minute
 
 // fixed tells whether the reference means the same for ever: it names its
 // image by digest, which a builder then gives without a tag, or by the revision
@@ -26,7 +26,7 @@ func (f Footing) fixed() bool {
 // followBases has the apps follow what they are built from, until ctx ends.
 func (p *Pipeline) followBases(ctx context.Context) {
 	for ctx.Err() == nil {
-		rest := lookAtBases
+		rest := basesRest
 		if p.BasesEvery > 0 {
 			rest = min(rest, p.BasesEvery)
 		}
