@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -142,4 +143,39 @@ func TestABaseOfOurOwn(t *testing.T) {
 	if run := s.ended(t, s.pushed(t, stranger, alien).ID); run.Status != batuta.RunFailed || !strings.Contains(run.Error, "does not let this app's builds read the image") {
 		t.Errorf("by its address: %s: %s", run.Status, run.Error)
 	}
+}
+
+// TestABaseOfAStranger moves the tag of an image in a registry elsewhere, that
+// an app is built from: the server asks about it and rebuilds the app.
+func TestABaseOfAStranger(t *testing.T) {
+	t.Parallel()
+	const app = batuta.AppName("ground-guest")
+	builder := lab.OwnBuildKit(t, lab.Busybox)
+	s := newSite(t, builder.Address, lab.Ships(t, 2), "unused", fmt.Sprintf("  %s: {webhook_secrets: [%s], environments: {qa: {ships: {role: qa}}}}\nbases: {every: 1m}\n", app, hookSecret))
+	t.Cleanup(func() { s.sweep(t, app) })
+	s.serve(t)
+	hub := lab.NotifyingRegistry(t, s.url+"/webhooks/"+string(app)+"/registry", http.Header{"Authorization": {"Bearer " + hookSecret}})
+	for _, plain := range []string{s.address, hub} {
+		if err := builder.Plain(t.Context(), plain); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pushTeller(t, hub+"/acme/teller:v1", "the first")
+	above := s.newWorkingCopy(t, "static", app)
+	above.becomes(map[string]string{
+		"batuta.yml":          "app: ground-guest\nimages: {web: {}}\npromote: [qa]\n",
+		"Dockerfile":          "FROM " + hub + "/acme/teller:v1\nCOPY --link page /www/page.html\n",
+		"page":                "Welcome",
+		"environments/qa.yml": "batuta: 1\nservices:\n  web: {build: web, count: 1, ports: {http: 8080}, stop_timeout: 1s, lifecycle: {running: [{type: http, port: http, path: /}]}}\n",
+	})
+	s.succeeds(t, s.pushed(t, app, above).ID)
+	s.answers(t, app, "qa", 1, "the first")
+
+	pushTeller(t, hub+"/acme/teller:v1", "the second")
+	rebuilt := s.second(t, app)
+	s.succeeds(t, rebuilt.ID)
+	if rebuilt.Push.Forge != "base" || !strings.Contains(rebuilt.Push.Delivery, hub+"/acme/teller:v1 since ") {
+		t.Errorf("the run of the dependant: %+v", rebuilt.Push)
+	}
+	s.answers(t, app, "qa", 1, "the second")
 }
