@@ -125,7 +125,7 @@ func TestABadReleaseHurtsNobody(t *testing.T) {
 	}
 	w.edit("server.js", "process.exit(7);", "")
 	w.edit("server.js", `case "/up":`, `case "/down":`)
-	w.edit("environments/qa.yml", "path: /up}", "path: /up, max_wait: 2s}")
+	w.edit("environments/qa.yml", "path: /up}", "path: /up, max_wait: 10s}") // time for Node to begin, on a machine with much to do
 	run = s.ended(t, s.pushed(t, app, w).ID)
 	if run.Status != batuta.RunFailed || !strings.Contains(run.Error, "404") {
 		t.Errorf("the release that never gets ready: %s: %s", run.Status, run.Error)
