@@ -103,6 +103,7 @@ type task struct {
 	begun       bool        // a container may be there that was not there before
 	id          string      // the container as declared, once it is known
 	ready       bool        // it was ready
+	unfit       bool        // the container itself is why it failed
 	stopped     []Container // what was stopped for it
 	interrupted bool        // an earlier deployment began it, and came to no end
 	out         error       // why it failed and was put back; the deployment goes on without it

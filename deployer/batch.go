@@ -199,13 +199,11 @@ func berths(from []*task, n int) (taken, rest []*task) {
 
 // exchange has the batch's new containers do the work of the old.
 func (r *rollout) exchange(ctx context.Context, g *group, b batch) error {
+	var first []func(context.Context, *task) error
 	if b.apart {
-		if err := r.attempt(ctx, g, b.tasks, r.stopOld, r.bring); err != nil {
-			return err
-		}
-		return r.lasting(ctx, g, b.tasks)
+		first = append(first, r.makeRoom)
 	}
-	if err := r.attempt(ctx, g, b.tasks, r.bring); err != nil {
+	if err := r.attempt(ctx, g, b.tasks, append(first, r.bring)...); err != nil {
 		return err
 	}
 	if err := r.lasting(ctx, g, b.tasks); err != nil {
@@ -234,21 +232,21 @@ func (r *rollout) attempt(ctx context.Context, g *group, tasks []*task, acts ...
 	return all.Wait()
 }
 
-// fail deals with a task that failed: if the group tolerates it, the task is
-// put back and nil returned.
+// fail deals with a task that failed: if the group tolerates it, and what it
+// replaces can go on, the task is put back and nil returned.
 func (r *rollout) fail(ctx context.Context, g *group, t *task, err error) error {
 	if ended(ctx) != nil {
 		return t.error(err)
 	}
 	r.sayFailed(t, err)
-	if !r.mayFail(g) {
+	t.unfit = errors.Is(err, batuta.Unhealthy)
+	if !r.mayFail(g) || !r.forgo(t) {
 		return t.error(err)
 	}
 	if back := r.putBack(ctx, t); back != nil {
 		return t.error(errors.Join(err, back))
 	}
 	t.out = err
-	r.forgo(t)
 	r.say(t, "", "put back; the others go on", 0)
 	return nil
 }

@@ -73,10 +73,24 @@ func (r *rollout) start(ctx context.Context, t *task) error {
 	})
 }
 
-// stopOld stops what the task replaces, and what holds its host ports. It all
-// stays, to be started again if the deployment fails.
-func (r *rollout) stopOld(ctx context.Context, t *task) error {
-	for _, c := range slices.Concat(t.blocks, t.old) {
+// makeRoom stops what must not run beside the task's new container: what holds
+// its host ports, and all that it replaces if the policy is that the old stops
+// first. Otherwise what it replaces goes on until the new one is ready.
+func (r *rollout) makeRoom(ctx context.Context, t *task) error {
+	old := t.old
+	if !t.want.StopFirst && !r.plan.want.Services[t.Service].Update.StopFirst {
+		old = slices.DeleteFunc(slices.Clone(old), func(c Container) bool { return !t.barred(c) })
+	}
+	return r.stopAll(ctx, t, slices.Concat(t.blocks, old))
+}
+
+// stopOld stops what the task replaces and still runs.
+func (r *rollout) stopOld(ctx context.Context, t *task) error { return r.stopAll(ctx, t, t.old) }
+
+// stopAll stops containers for the task. They all stay, to be started again if
+// the deployment fails.
+func (r *rollout) stopAll(ctx context.Context, t *task, all []Container) error {
+	for _, c := range all {
 		if !c.alive() {
 			continue
 		}
@@ -147,11 +161,24 @@ func (r *rollout) claim(id string, left bool) (s *stopping, mine bool) {
 	return s, true
 }
 
+// claimed tells whether a task stops the container, or has.
+func (r *rollout) claimed(id string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.off[id] != nil && r.off[id].claimed
+}
+
 // forgo has whoever waits for the task to stop what it replaces wait no more.
-func (r *rollout) forgo(t *task) {
+// It is false if somebody else stopped that already, to have its host ports.
+func (r *rollout) forgo(t *task) bool {
+	own := true
 	for _, c := range t.old {
-		if s, mine := r.claim(c.ID, false); mine {
+		switch s, mine := r.claim(c.ID, false); {
+		case mine:
 			s.end(fmt.Errorf("%s is not replaced", c.Name))
+		case c.alive() && !t.hasStopped(c):
+			own = false
 		}
 	}
+	return own
 }

@@ -276,6 +276,7 @@ func (d differ) blocks(changes []Change) {
 			for _, h := range d.holders[berth{c.Ship, p.Host}] {
 				if p.clashes(h.at) && !kept[h.ID] && h.ID != c.Container {
 					c.blockedBy(h.Container, p)
+					yield(changes, c, h.Container, p)
 				}
 			}
 		}
@@ -290,6 +291,21 @@ func (c *Change) blockedBy(k Container, p Port) {
 	c.blocks = append(c.blocks, k)
 	if c.StopFirst = fmt.Sprintf("fixed host port %d", p.Host); k.Instance != c.Instance {
 		c.StopFirst += " of " + string(k.Instance)
+	}
+}
+
+// yield notes that a container goes to make room for a change of an earlier
+// wave, before its own successor starts.
+func yield(changes []Change, to *Change, k Container, p Port) {
+	if k.Instance == to.Instance {
+		return
+	}
+	n := slices.IndexFunc(changes, func(c Change) bool { return c.Instance == k.Instance })
+	if n < 0 || changes[n].StopFirst != "" || changes[n].Wave <= to.Wave {
+		return
+	}
+	if slices.ContainsFunc(changes[n].old, func(o Container) bool { return o.ID == k.ID && o.alive() }) {
+		changes[n].StopFirst = fmt.Sprintf("host port %d goes to %s", p.Host, to.Instance)
 	}
 }
 

@@ -207,17 +207,17 @@ func (r *rollout) hookSays(g *group, i Instance, text string, took time.Duration
 }
 
 // run runs a container to its end, and disposes of it however that was.
-func (r *rollout) run(ctx context.Context, i Instance, timeout time.Duration) error {
+func (r *rollout) run(ctx context.Context, i Instance, timeout time.Duration) (err error) {
 	ship := r.fleet.ships[i.Ship]
 	var id string
-	err := r.fleet.act(ctx, 0, func(ctx context.Context) (err error) {
+	err = r.fleet.act(ctx, 0, func(ctx context.Context) (err error) {
 		id, err = ship.Create(ctx, r.plan.Scope, r.plan.Release, i)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	defer r.dispose(ctx, Container{ID: id, Ship: i.Ship})
+	defer func() { r.dispose(ctx, Container{ID: id, Ship: i.Ship}, err) }()
 	if err := r.fleet.act(ctx, 0, func(ctx context.Context) error { return ship.Start(ctx, id) }); err != nil {
 		return err
 	}
@@ -239,10 +239,11 @@ func (r *rollout) run(ctx context.Context, i Instance, timeout time.Duration) er
 }
 
 // dispose removes a hook's container. That of a deployment which is suspended is
-// ended and stays, to run again.
-func (r *rollout) dispose(ctx context.Context, c Container) {
+// ended and stays, to run again; that of one which failed may have to.
+func (r *rollout) dispose(ctx context.Context, c Container, err error) {
 	gone := r.fleet.remove
-	if errors.Is(context.Cause(ctx), ErrSuspended) {
+	owed := slices.ContainsFunc(r.owed, func(o owed) bool { return o.id == c.ID })
+	if errors.Is(context.Cause(ctx), ErrSuspended) || owed && err != nil {
 		gone = r.fleet.kill
 	}
 	_ = gone(context.WithoutCancel(ctx), c) // the next deployment does it otherwise

@@ -45,6 +45,8 @@ func (h *harbour) watch(instances ...batuta.InstanceName) (worst func() int) {
 func TestNothingHealthyIsTakenAwayBeforeItsReplacementIsHealthy(t *testing.T) {
 	fixed := strings.ReplaceAll(twoWaves, "http: 8080", `http: "8080:80"`)
 	moved := strings.ReplaceAll(twoWaves, "count: 2", "instances: {web-1: {ship: ship-b}, web-2: {ship: ship-a}}")
+	ring := strings.ReplaceAll(fixed, "count: 2", "instances: {web-1: {ship: ship-a}, web-2: {ship: ship-b}}")
+	gnir := strings.ReplaceAll(fixed, "count: 2", "instances: {web-1: {ship: ship-b}, web-2: {ship: ship-a}}")
 	for name, c := range map[string]struct {
 		before, after string
 		next          shiptest.Behaviour
@@ -54,6 +56,7 @@ func TestNothingHealthyIsTakenAwayBeforeItsReplacementIsHealthy(t *testing.T) {
 		"another ship":           {twoWaves, moved, shiptest.Behaviour{ReadyAfter: 2 * time.Second}, 0},
 		"a release that crashes": {twoWaves, twoWaves, shiptest.Behaviour{Exits: true, ExitAfter: time.Second, NeverReady: true}, 0},
 		"a release never ready":  {twoWaves, twoWaves, shiptest.Behaviour{NeverReady: true}, 0},
+		"host ports in a ring":   {ring, gnir, shiptest.Behaviour{ReadyAfter: 2 * time.Second}, 1},
 		"fixed host ports":       {fixed, fixed, shiptest.Behaviour{ReadyAfter: 2 * time.Second}, 1},
 		"fixed, and it crashes":  {fixed, fixed, shiptest.Behaviour{Exits: true}, 1},
 	} {

@@ -266,8 +266,9 @@ type (
 
 // Note is what a deployment leaves on a ship for as long as it is under way.
 type Note struct {
-	Change string   // names the deployment; no two have one name
-	Left   []string // the ids of containers that stood still at its begin, and had been replaced already
+	Change string            // names the deployment; no two have one name
+	Left   []string          // the ids of containers that stood still at its begin, and had been replaced already
+	Seats  []batuta.ShipName // that were to have it
 }
 
 // Login is a person's or a server's word to a registry.

@@ -128,20 +128,29 @@ func (r *rollout) undoTask(ctx context.Context, t *task) error {
 		return errors.Join(r.drop(ctx, t), r.revive(ctx, t))
 	}
 	err := r.revive(ctx, t)
-	if err != nil && t.ready {
+	if err != nil && (t.ready || t.serves(ctx)) {
 		return err
 	}
 	return errors.Join(err, r.drop(ctx, t))
+}
+
+// serves tells whether the declared container was found running, and passes its
+// checks.
+func (t *task) serves(ctx context.Context) bool {
+	return t.current != nil && t.current.running() && t.awaited().passes(ctx)
 }
 
 // apart tells whether old and new cannot run side by side. A deployment that
 // was killed may have left the new one with the old one's host port.
 func (t *task) apart() bool {
 	before := t.before()
-	if t.StopFirst != "" || t.want == nil || before == nil || before.Ship != t.Ship {
-		return t.StopFirst != ""
-	}
-	return slices.ContainsFunc(t.want.Ports, func(p Port) bool { return slices.ContainsFunc(before.held(), p.clashes) })
+	return t.StopFirst != "" || t.want != nil && before != nil && t.barred(*before)
+}
+
+// barred tells whether a container holds a host port that the task's new one is
+// to have.
+func (t *task) barred(c Container) bool {
+	return c.Ship == t.Ship && slices.ContainsFunc(t.want.Ports, func(p Port) bool { return slices.ContainsFunc(c.held(), p.clashes) })
 }
 
 // revive starts what was stopped for the task and waits until it is ready.
@@ -150,7 +159,14 @@ func (r *rollout) revive(ctx context.Context, t *task) error {
 	for _, c := range t.lost() {
 		spec, _ := recall(c)
 		ship := r.fleet.ships[c.Ship]
-		err := r.fleet.act(ctx, 0, func(ctx context.Context) error { return ship.Start(ctx, c.ID) })
+		runs := c.alive() && !t.hasStopped(c)
+		if runs && r.claimed(c.ID) {
+			continue // by another task, which starts it again
+		}
+		var err error
+		if !runs {
+			err = r.fleet.act(ctx, 0, func(ctx context.Context) error { return ship.Start(ctx, c.ID) })
+		}
 		if err == nil {
 			err = awaited{ship: ship, id: c.ID, checks: spec.Checks, settle: r.fleet.settle(spec.Checks)}.ready(ctx)
 		}
@@ -158,30 +174,39 @@ func (r *rollout) revive(ctx context.Context, t *task) error {
 			errs = append(errs, fmt.Errorf("start %s again: %w", c.Name, err))
 			continue
 		}
-		r.sayOf(c, Started, c.Name+" runs again")
+		if !runs {
+			r.sayOf(c, Started, c.Name+" runs again")
+		}
 	}
 	return errors.Join(errs...)
 }
 
 // lost are the containers that should run if the task never was: those it
-// stopped, or the one that a deployment before it, which was killed, stopped.
+// stopped, or the one that a deployment before it, which was killed, stopped or
+// has started again.
 func (t *task) lost() []Container {
-	if len(t.stopped) > 0 || t.want == nil || !t.interrupted && (!t.begun || t.current != nil) {
+	if !t.interrupted && (t.want == nil || !t.begun || t.current != nil) {
 		return t.stopped
 	}
-	if c := t.before(); c != nil && c.ran() && !c.alive() {
-		return []Container{*c}
+	c := t.before()
+	if c == nil || !c.ran() || t.hasStopped(*c) || c.alive() && (!t.interrupted || t.want == nil) {
+		return t.stopped
 	}
-	return nil
+	return append(slices.Clone(t.stopped), *c)
+}
+
+func (t *task) hasStopped(c Container) bool {
+	return slices.ContainsFunc(t.stopped, func(x Container) bool { return x.ID == c.ID })
 }
 
 // drop removes the task's new container.
 func (r *rollout) drop(ctx context.Context, t *task) error {
-	if t.want == nil || t.Action == Keep || t.Action == Restart || !t.begun && !t.interrupted {
+	if t.want == nil || t.Action == Keep || !t.begun && !t.interrupted {
 		return nil
 	}
-	if before := t.before(); t.current != nil && !t.interrupted && (before == nil || !before.alive()) {
-		return nil // it was there, and beside it only what was left behind
+	before := t.before()
+	if t.Action == Restart || t.current != nil && !t.interrupted && (before == nil || !before.alive()) {
+		return r.still(ctx, t) // it was there, and beside it only what was left behind
 	}
 	ids := []string{t.id}
 	if t.id == "" { // the ship may have made it, and not been able to say so
@@ -209,6 +234,15 @@ func (r *rollout) drop(ctx context.Context, t *task) error {
 		r.say(t, Removed, "the new container is removed", 0)
 	}
 	return errors.Join(errs...)
+}
+
+// still stops the task's container, which was there before, if it did not run
+// then and does badly now.
+func (r *rollout) still(ctx context.Context, t *task) error {
+	if !t.unfit || t.current == nil || t.current.alive() {
+		return nil
+	}
+	return r.fleet.halt(ctx, *t.current)
 }
 
 // kindOf is the kind of an error of the vocabulary; Internal otherwise.

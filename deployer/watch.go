@@ -34,7 +34,7 @@ func (r *rollout) watchAll(ctx context.Context) error {
 func (r *rollout) watch(ctx context.Context, g *group, tasks []*task, d time.Duration) error {
 	var begun []*task
 	for _, t := range tasks {
-		if (t.begun || t.interrupted) && t.out == nil {
+		if t.want != nil && (t.begun || t.interrupted) && t.out == nil {
 			begun = append(begun, t)
 		}
 	}

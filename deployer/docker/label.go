@@ -29,6 +29,7 @@ const (
 	labelTTL         = "batuta.ttl"    // of a lock: how long after it was made it ends
 	labelChange      = "batuta.change" // of a note: deployer.Note.Change
 	labelLeft        = "batuta.left"   // of a note: deployer.Note.Left
+	labelSeats       = "batuta.seats"  // of a note: deployer.Note.Seats
 
 	labelPrefix = "batuta."
 )

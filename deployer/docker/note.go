@@ -26,6 +26,9 @@ func (s *Ship) begin(ctx context.Context, scope deployer.Scope, n deployer.Note)
 	}
 	labels := scopeLabels(scope)
 	labels[labelRole], labels[labelChange], labels[labelLeft] = roleNote, n.Change, strings.Join(n.Left, " ")
+	for _, name := range n.Seats {
+		labels[labelSeats] = strings.TrimSpace(labels[labelSeats] + " " + string(name))
+	}
 	v, err := s.firstVolume(ctx, noteName(scope), labels)
 	if err != nil {
 		return deployer.Note{}, err
@@ -33,7 +36,11 @@ func (s *Ship) begin(ctx context.Context, scope deployer.Scope, n deployer.Note)
 	if v.Labels[labelRole] != roleNote {
 		return deployer.Note{}, &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("a volume that is not Batuta's has the name %s", v.Name), Hint: "remove it"}
 	}
-	return deployer.Note{Change: v.Labels[labelChange], Left: strings.Fields(v.Labels[labelLeft])}, nil
+	stands := deployer.Note{Change: v.Labels[labelChange], Left: strings.Fields(v.Labels[labelLeft])}
+	for name := range strings.FieldsSeq(v.Labels[labelSeats]) {
+		stands.Seats = append(stands.Seats, batuta.ShipName(name))
+	}
+	return stands, nil
 }
 
 // firstVolume makes a volume, or gives the one of that name that is there. As

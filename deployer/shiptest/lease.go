@@ -42,7 +42,7 @@ func (f *Fake) Unlock(ctx context.Context, s deployer.Scope, holder string) erro
 func (f *Fake) Begin(ctx context.Context, s deployer.Scope, n deployer.Note) (stands deployer.Note, err error) {
 	err = f.call(ctx, Call{Method: "Begin"}, func() error {
 		if f.notes[s].Change == "" {
-			f.notes[s] = deployer.Note{Change: n.Change, Left: slices.Clone(n.Left)}
+			f.notes[s] = deployer.Note{Change: n.Change, Left: slices.Clone(n.Left), Seats: slices.Clone(n.Seats)}
 		}
 		stands = f.notes[s]
 		return nil

@@ -144,12 +144,12 @@ func notes(t *testing.T, b *bench) {
 	var racing sync.WaitGroup
 	for n := range stand {
 		racing.Go(func() {
-			stand[n] = begin(b.scope, deployer.Note{Change: fmt.Sprint("run ", n), Left: []string{"0123", fmt.Sprint(n)}})
+			stand[n] = begin(b.scope, deployer.Note{Change: fmt.Sprint("run ", n), Left: []string{"0123", fmt.Sprint(n)}, Seats: []batuta.ShipName{"a", "b"}})
 		})
 	}
 	racing.Wait()
 	for _, n := range append(stand[1:], begin(b.scope, deployer.Note{Change: "late"})) {
-		if n.Change == "" || len(n.Left) != 2 || !reflect.DeepEqual(n, stand[0]) {
+		if n.Change == "" || len(n.Left) != 2 || len(n.Seats) != 2 || !reflect.DeepEqual(n, stand[0]) {
 			t.Errorf("the note that stands is %+v, and %+v", stand[0], n)
 		}
 	}

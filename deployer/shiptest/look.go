@@ -1,10 +1,12 @@
 package shiptest
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"batuta"
 	"batuta/deployer"
 )
 
@@ -25,6 +27,13 @@ func (f *Fake) Look() []Sight {
 	}
 	slices.SortFunc(out, func(a, b Sight) int { return strings.Compare(a.ID, b.ID) })
 	return out
+}
+
+// Images gives the images that the ship has, in no order. It is no call, either.
+func (f *Fake) Images() []batuta.Image {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Collect(maps.Keys(f.images))
 }
 
 // serves tells whether the checks that the instance has would pass.
