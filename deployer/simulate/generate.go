@@ -11,8 +11,8 @@ import (
 	"batuta/deployer/shiptest"
 )
 
-// Make makes the scenario of a seed.
-func Make(seed uint64) Scenario {
+// Plain makes the scenario of a seed, without what Make adds.
+func Plain(seed uint64) Scenario {
 	d := dice{rand.New(rand.NewPCG(seed, 0))}
 	s := Scenario{Seed: seed}
 	for n := range 1 + d.IntN(8) {
@@ -32,7 +32,7 @@ func Make(seed uint64) Scenario {
 		if n > 0 {
 			services = d.next(services, n+1, s.Ships)
 		}
-		s.Releases = append(s.Releases, Release{services, d.mishaps(s.Ships)})
+		s.Releases = append(s.Releases, Release{Services: services, Mishaps: d.mishaps(s.Ships)})
 	}
 	return s
 }

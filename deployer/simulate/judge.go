@@ -13,20 +13,24 @@ import (
 
 // attempt is one deployment being tried.
 type attempt struct {
-	who     string
-	release Release
-	rival   bool // of another one, at the same time
-	want    deployer.Spec
-	plan    deployer.Plan
-	mishaps []Mishap        // still to come
-	nopull  batuta.ShipName // that cannot pull; empty: none
-	cancel  context.CancelCauseFunc
+	who      string
+	release  Release
+	rival    bool // of another one, at the same time
+	want     deployer.Spec
+	plan     deployer.Plan
+	mishaps  []Mishap        // still to come
+	nopull   batuta.ShipName // that cannot pull; empty: none
+	noremove bool            // no ship can remove what stands still
+	cancel   context.CancelCauseFunc
 
 	dead        bool
 	interrupted bool // it owes nothing any more, and the next one finishes it
+	killed      bool // or suspended
+	over        bool // it has told a ship that it has ended
 	calls       int
 	disturbed   bool // somebody else changed the same meanwhile
 	suffered    int  // mishaps
+	stopped     int  // containers that did their work at its begin, and were told to end
 	changed     int  // calls that changed something
 	before      map[string]shiptest.Sight
 	served      map[batuta.InstanceName]bool // at its begin
@@ -34,6 +38,9 @@ type attempt struct {
 	crashed     map[batuta.InstanceName]bool // the same, of any container
 	started     map[batuta.ServiceName]bool  // a container of them, as declared
 	hooked      map[batuta.ServiceName]bool  // an after hook of them
+	paces       map[batuta.ServiceName]*pace
+	owed        map[batuta.InstanceName]bool // what must serve again if it rolls back, beside what did at its begin
+	images      map[berth]bool               // at its begin
 	found, saw  looks                        // when it planned, and since it asked for the lease; nil: it has not yet
 }
 
@@ -68,12 +75,14 @@ func (w *world) judge(a *attempt, c shiptest.Call) {
 	switch {
 	case c.Method == "Lock" && a.saw == nil:
 		a.saw = looks{}
+	case c.Method == "End":
+		a.over = true
 	case c.Method == "Containers" && a.saw != nil:
 		a.saw[c.Ship] = w.on(c.Ship)
 	case c.Method == "Containers":
 		a.found[c.Ship] = w.on(c.Ship)
 	case c.Changes() && c.Method != "Pull":
-		if a.changed++; a.changed == 1 {
+		if a.changed++; a.changed == 1 && !failing(c) {
 			w.judgeBegin(a)
 		}
 		w.judgeAlone(a, c)
@@ -87,10 +96,18 @@ func (w *world) judge(a *attempt, c shiptest.Call) {
 	case c.Method == "Start":
 		a.note(of)
 		w.judgeStart(a, of)
+		w.judgePace(a, of)
+		w.judgeRevival(a, of)
 		delete(w.asked, c.ID)
+	case c.Method == "Tail":
+		w.judgeWait(a, of)
 	case c.Method == "Stop", c.Method == "Kill", c.Method == "Remove":
 		w.judgeOrder(a, c, of)
+		w.judgeSwitch(a, of)
 		w.judgeEnd(a, c, of)
+		if _, was := a.before[c.ID]; was && w.serves(of) {
+			a.stopped++
+		}
 		w.asked[c.ID] = true
 	}
 }
@@ -108,6 +125,11 @@ func (w *world) judgeAlone(a *attempt, c shiptest.Call) {
 
 // looks is what of ours was on each ship when a deployer looked.
 type looks map[batuta.ShipName][]deployer.Container
+
+// failing tells whether the call is for a hook that runs when all is lost.
+func failing(c shiptest.Call) bool {
+	return c.Method == "Create" && strings.Contains(string(c.Instance), "-on_failure-")
+}
 
 // judgeBegin tells whether an attempt that is about to change something for the
 // first time has looked at all its ships once more, and found what its plan was
@@ -148,7 +170,7 @@ func (w *world) on(ship batuta.ShipName) []deployer.Container {
 
 // note takes down what the attempt starts.
 func (a *attempt) note(c shiptest.Sight) {
-	if i := a.wanted(c.Instance); i != nil && i.Config == c.Config {
+	if a.makes(c) {
 		a.started[c.Service] = true
 	}
 	for _, s := range a.release.Services {
@@ -164,16 +186,21 @@ func (w *world) judgeOrder(a *attempt, c shiptest.Call, of shiptest.Sight) {
 	if !w.serves(of) || a.suffered > 0 || w.messy() || a.awayMeanwhile(of.Service) || a.crashedOf(of.Service) {
 		return
 	}
-	if _, declared := a.service(of.Service); !declared || !w.servedAtAll(a, of.Service) {
-		return // it goes for good, or is as it was
+	added := !w.servedAtAll(a, of.Service) // what was there before did without it
+	_, declared := a.service(of.Service)
+	if !declared && a.portTaken(of) {
+		return // one that starts cannot wait for those that require it to go
 	}
+	spare := declared && a.wanted(of.Instance) == nil // one of too many
 	var requiring []string
 	for id, x := range w.seen {
 		_, stays := a.service(x.Service)
 		switch s, _ := w.madeBy(a, x).service(x.Service); {
-		case id == c.ID || !w.serves(x) || !stays:
-		case x.Service == of.Service:
+		case id == c.ID || !w.serves(x) || !stays || added && !a.makes(x):
+		case x.Service == of.Service && !spare:
 			return
+		case spare && a.wanted(x.Instance) != nil: // one of the others has it
+		case !declared && (a.wanted(x.Instance) == nil || a.toleratesOld(x)): // it goes, too, or is one that failed and was put back
 		case slices.Contains(s.Requires, of.Service):
 			requiring = append(requiring, string(x.Instance))
 		}
@@ -182,6 +209,13 @@ func (w *world) judgeOrder(a *attempt, c shiptest.Call, of shiptest.Sight) {
 		slices.Sort(requiring)
 		w.violation("%s of %s ends %s, and these still require it: %s", c.Method, of.Instance, of.Service, strings.Join(requiring, ", "))
 	}
+}
+
+// toleratesOld tells whether the container is not as declared, and may stay so.
+func (a *attempt) toleratesOld(x shiptest.Sight) bool {
+	s, _ := a.service(x.Service)
+	i := a.wanted(x.Instance)
+	return i != nil && i.Config != x.Config && s.Update.Tolerate.Of(s.instances()) > 0
 }
 
 // awayMeanwhile tells whether the plan says that an instance of the service is
@@ -235,10 +269,10 @@ func (w *world) judgeStart(a *attempt, c shiptest.Sight) {
 }
 
 // bears tells whether the service may lack some of its instances, and does not
-// lack all.
+// lack all by the deployer's doing.
 func (a *attempt) bears(service batuta.ServiceName, serving map[batuta.InstanceName]bool) bool {
 	s, _ := a.service(service)
-	return s.Update.Tolerate.Of(s.instances()) > 0 && slices.ContainsFunc(a.want.Instances, func(i deployer.Instance) bool { return i.Service == service && serving[i.Name] })
+	return s.Update.Tolerate.Of(s.instances()) > 0 && (a.suffered > 0 || slices.ContainsFunc(a.want.Instances, func(i deployer.Instance) bool { return i.Service == service && serving[i.Name] }))
 }
 
 // messy tells that an attempt since the last one that went live was
@@ -256,13 +290,37 @@ func (w *world) judgeEnd(a *attempt, c shiptest.Call, of shiptest.Sight) {
 	if !w.serves(of) || serving[of.Instance] || want == nil || !a.served[of.Instance] || a.crashed[of.Instance] {
 		return
 	}
-	if a.change(of.Instance).StopFirst == "" && (!w.messy() || !fixed(*want)) {
+	if !a.mustStop(*want, of) && (!w.messy() || !fixed(*want)) {
 		w.violation("%s of %s takes %s away, and nothing else serves", c.Method, c.ID, of.Instance)
 		return
 	}
 	if away := w.missing(a, want.Service, serving); len(away) > a.allowed(want.Service) {
 		w.violation("%s of %s leaves these of %s away at once, and %d may be: %s", c.Method, c.ID, want.Service, a.allowed(want.Service), strings.Join(words(away), ", "))
 	}
+}
+
+// mustStop tells whether the plan says of an instance that its old container
+// must stop first, and has a reason: its service wants it so, or that one holds
+// a host port that an instance on its ship is to have.
+func (a *attempt) mustStop(want deployer.Instance, of shiptest.Sight) bool {
+	s, _ := a.service(want.Service)
+	switch {
+	case a.change(want.Name).StopFirst == "":
+		return false
+	case want.StopFirst || s.Update.StopFirst:
+		return true
+	}
+	return a.portTaken(of)
+}
+
+// portTaken tells whether an instance is to have a host port that the container
+// holds.
+func (a *attempt) portTaken(of shiptest.Sight) bool {
+	return slices.ContainsFunc(a.want.Instances, func(i deployer.Instance) bool {
+		return i.Ship == of.Ship && slices.ContainsFunc(i.Ports, func(p deployer.Port) bool {
+			return p.Host != 0 && slices.ContainsFunc(of.Ports, func(q deployer.Port) bool { return p.Host == q.Host })
+		})
+	})
 }
 
 // missing are the instances of a service that were served, should be, and are

@@ -22,10 +22,12 @@ const (
 	Frozen Kind = "the ship hangs"              // the same, without an error
 	Reboot Kind = "the ship's daemon restarts"  // and its containers with it
 
-	NoPull Kind = "the ship cannot pull" // from now on, in this deployment
+	NoPull   Kind = "the ship cannot pull" // from now on, in this deployment
+	NoRemove Kind = "no ship can remove"   // the same, of containers that stand still
 
 	Kill    Kind = "the deployer is killed"
 	Suspend Kind = "the deployer is suspended"
+	Late    Kind = "the deployer is killed after it has stopped something"
 	Cancel  Kind = "the deployment is cancelled"
 
 	HandStop   Kind = "somebody stops a container"
@@ -35,14 +37,14 @@ const (
 	Rival      Kind = "somebody else deploys the same"
 )
 
-// kinds is all of them, for the generator.
+// kinds is all that the plain scenarios have.
 func kinds() []Kind {
 	return []Kind{Silent, Refused, Lost, Hangs, Away, Frozen, Reboot, NoPull, Kill, Suspend, Cancel, HandStop, HandRemove, HandAdd, HandPort, Rival}
 }
 
 // Mishap is one thing that goes wrong in a deployment.
 type Mishap struct {
-	At   int // the deployer's call at which it does, from 1
+	At   int // the deployer's call at which it does, from 1; of Late, the container that it stops
 	Kind Kind
 	For  time.Duration   // of Away and Frozen
 	Ship batuta.ShipName // of Away, Frozen, Reboot, NoPull, HandAdd and HandPort
@@ -58,4 +60,12 @@ func (m Mishap) String() string {
 		return fmt.Sprintf("at call %d on %s: %s", m.At, m.Ship, m.Kind)
 	}
 	return fmt.Sprintf("at call %d: %s", m.At, m.Kind)
+}
+
+// due tells whether the mishap happens at this call of the attempt.
+func (m Mishap) due(a *attempt) bool {
+	if m.Kind == Late {
+		return a.stopped >= m.At
+	}
+	return a.calls >= m.At
 }

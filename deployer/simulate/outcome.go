@@ -22,6 +22,7 @@ func (w *world) ended(ctx context.Context, a *attempt, outcome deployer.Outcome,
 		w.violation("%s has not ended after %s", a.who, patient)
 	}
 	w.verdict(a, outcome, err)
+	w.judgeImages(a, outcome)
 	w.active = slices.DeleteFunc(w.active, func(b *attempt) bool { return a == b })
 	a.mishaps = nil
 	if a.suffered > 0 || a.interrupted {
@@ -39,7 +40,7 @@ func (w *world) verdict(a *attempt, outcome deployer.Outcome, err error) {
 	switch {
 	case a.interrupted:
 		return
-	case outcome.Status == batuta.Live && a.changed == 0 && a.disturbed:
+	case outcome.Status == batuta.Live && a.changed == 0 && (a.disturbed || len(w.active) > 1):
 		return // a plan with nothing to do takes no lease, and tells of a moment
 	case outcome.Status == batuta.Live:
 		w.judgeLive(a, outcome, err)
@@ -48,6 +49,9 @@ func (w *world) verdict(a *attempt, outcome deployer.Outcome, err error) {
 		return
 	case outcome.Status == batuta.Failed && len(outcome.Left) > 0:
 		a.interrupted = true // by its policy, for a person to look at
+		if a.suffered == 0 && !slices.ContainsFunc(a.release.Services, func(s Service) bool { return s.Update.Pause }) {
+			w.violation("failed, and left as it is, which no policy says: %v", err)
+		}
 		return
 	default:
 		w.judgePutBack(a, outcome, err)
@@ -69,11 +73,12 @@ func (w *world) judgeLive(a *attempt, outcome deployer.Outcome, err error) {
 	spared := map[batuta.ServiceName]int{}
 	declared := map[string]bool{}
 	for _, i := range a.want.Instances {
-		n, old := 0, 0
+		n, old, was := 0, 0, false
 		for _, c := range w.ours() {
 			switch {
 			case c.Instance == i.Name && c.Ship == i.Ship && c.Config == i.Config:
 				declared[c.ID] = true
+				was = was || alive(a.before[c.ID])
 				if w.serves(c) {
 					n++
 				}
@@ -86,8 +91,8 @@ func (w *world) judgeLive(a *attempt, outcome deployer.Outcome, err error) {
 		}
 		if tolerated(outcome, i.Name) {
 			spared[i.Service]++
-			if a.change(i.Name).Action == deployer.Keep {
-				n, old = 0, n+old // it was not touched, and is only not known to do well
+			if was {
+				n, old = 0, n+old // it ran before, and is only not known to do well
 			}
 			if n > 0 || old == 0 && a.served[i.Name] && !a.excused[i.Name] {
 				w.violation("live without %s: %d new and %d old containers of it serve", i.Name, n, old)
@@ -103,6 +108,7 @@ func (w *world) judgeLive(a *attempt, outcome deployer.Outcome, err error) {
 	}
 	w.judgeLeft(a, declared)
 	w.judgeHooks(a)
+	w.judgeWatch(a, outcome)
 }
 
 // judgeHooks tells whether the after hooks of what was started have run, if
@@ -124,7 +130,8 @@ func (w *world) judgeHooks(a *attempt) {
 // wrong.
 func (w *world) judgeLeft(a *attempt, declared map[string]bool) {
 	for _, c := range w.ours() {
-		if !declared[c.ID] && a.suffered == 0 {
+		silent := slices.ContainsFunc(a.plan.Unreachable, func(u deployer.Unreachable) bool { return u.Ship == c.Ship })
+		if !declared[c.ID] && !silent && a.suffered == 0 {
 			w.violation("live, and %s (%s) on %s is left, %s", c.Instance, c.ID, c.Ship, c.State)
 		}
 	}
@@ -142,11 +149,12 @@ func (w *world) judgePutBack(a *attempt, outcome deployer.Outcome, err error) {
 		if outcome.Status != batuta.Failed {
 			w.violation("%s, and not all is put back: %v", outcome.Status, outcome.Undone)
 		}
-		if a.suffered == 0 && len(a.excused) == 0 && !w.messy() {
+		if a.suffered == 0 && len(a.excused) == 0 && !w.messy() && w.previousWhole(a) {
 			w.violation("nothing prevented that all is put back: %v", outcome.Undone)
 		}
 		return
 	}
+	w.judgeOwed(a, outcome)
 	serving := w.serving("")
 	for name := range a.served {
 		if !serving[name] && !a.excused[name] {
@@ -165,6 +173,12 @@ func (w *world) judgePutBack(a *attempt, outcome deployer.Outcome, err error) {
 	}
 }
 
+// previousWhole tells whether all that was declared before did its work when the
+// attempt began.
+func (w *world) previousWhole(a *attempt) bool {
+	return w.previous == nil || !slices.ContainsFunc(w.previous.want.Instances, func(i deployer.Instance) bool { return !a.served[i.Name] })
+}
+
 // wasWhole tells whether a container did its work when the attempt began, not
 // left by one that was interrupted, and nothing but the deployer took it away.
 func (w *world) wasWhole(a *attempt, c shiptest.Sight) bool {
@@ -173,17 +187,53 @@ func (w *world) wasWhole(a *attempt, c shiptest.Sight) bool {
 
 // judgeStatus tells whether the attempt ended as it had to: a good release
 // under good conditions goes live, and a bad one never does. A stranger that
-// Docker starts again may have taken a host port since the plan was made.
+// Docker starts again may have taken a host port since the plan was made, and
+// what crashes again and again may not be as it was then.
 func (w *world) judgeStatus(a *attempt, outcome deployer.Outcome, err error) {
 	taken := err != nil && strings.Contains(err.Error(), "port is already allocated")
-	good := !taken && a.suffered == 0 && len(a.crashed) == 0 && len(a.plan.Clashes) == 0 && !slices.ContainsFunc(a.release.Services, func(s Service) bool { return !s.healthy() })
+	stale := err != nil && strings.Contains(err.Error(), "no longer what the plan was made for") && w.unsteady()
+	good := !taken && !stale && a.suffered == 0 && !w.crashedBeside(a) && len(a.plan.Clashes) == 0 && !slices.ContainsFunc(a.release.Services, func(s Service) bool { return !s.healthy() && !a.bearable(s) })
 	if good && outcome.Status != batuta.Live {
 		w.violation("%s, though all is well", outcome.Status)
 	}
 	for _, c := range a.plan.Changes {
 		s, _ := a.service(c.Service)
-		if outcome.Status == batuta.Live && s.doomed() && !tolerated(outcome, c.Instance) && (c.Action == deployer.Start || c.Action == deployer.Replace && c.Container == "") {
+		if outcome.Status == batuta.Live && s.doomed(c.Instance) && !tolerated(outcome, c.Instance) && (c.Action == deployer.Start || c.Action == deployer.Replace && c.Container == "") {
 			w.violation("live, and %s cannot become ready", c.Instance)
 		}
 	}
+}
+
+// unsteady tells whether a container of ours crashes again and again.
+func (w *world) unsteady() bool {
+	return slices.ContainsFunc(w.ours(), func(c shiptest.Sight) bool { return c.Restarts > 0 })
+}
+
+// crashedBeside tells whether anything crashed but the one instance of a service
+// that is known to.
+func (w *world) crashedBeside(a *attempt) bool {
+	for name := range a.crashed {
+		i := a.wanted(name)
+		if i == nil {
+			return true
+		}
+		if s, _ := a.service(i.Service); s.Lame != name {
+			return true
+		}
+	}
+	return false
+}
+
+// bearable tells whether only one instance of a service does badly, which it
+// tolerates, and what ran before can be put back.
+func (a *attempt) bearable(s Service) bool {
+	well := s
+	well.Life = shiptest.Behaviour{}
+	back := a.served[s.Lame] || len(a.change(s.Lame).Old) == 0
+	for _, c := range a.before {
+		if i := a.wanted(c.Instance); c.Instance == s.Lame && i != nil && i.Ship != c.Ship && a.portTaken(c) {
+			back = false
+		}
+	}
+	return well.healthy() && s.Lame != "" && s.instances() > 1 && s.Update.Tolerate.Of(s.instances()) > 0 && back
 }

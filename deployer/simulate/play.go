@@ -21,8 +21,11 @@ type Record struct {
 const patient = 2 * time.Hour
 
 // Play plays the scenario. It must run in a synctest bubble.
-func (s Scenario) Play(ctx context.Context) Record {
+func (s Scenario) Play(ctx context.Context) Record { return s.play(ctx, deceit{}) }
+
+func (s Scenario) play(ctx context.Context, d deceit) Record {
 	w := newWorld(s)
+	w.deceit = d
 	for _, x := range s.Strangers {
 		w.mu.Lock()
 		w.strange(x)
@@ -34,7 +37,7 @@ func (s Scenario) Play(ctx context.Context) Record {
 		w.rivals.Wait()
 		if a != nil && a.interrupted {
 			fleet = w.mended()
-			w.deploy(ctx, fleet, attempt{who: fmt.Sprintf("release-%d", n+1) + again, release: Release{Services: r.Services}})
+			w.deploy(ctx, fleet, attempt{who: fmt.Sprintf("release-%d", n+1) + again, release: Release{Services: r.Services, Left: r.Left}})
 		}
 	}
 	w.finale(ctx)
@@ -71,7 +74,7 @@ func (w *world) deploy(ctx context.Context, fleet *deployer.Fleet, of attempt) *
 		return nil
 	}
 	w.begin(a)
-	plan, err := fleet.Plan(ctx, a.want)
+	plan, err := fleet.Plan(ctx, w.deceit.tell(a.want))
 	if err != nil {
 		w.ended(ctx, a, deployer.Outcome{Status: batuta.Failed}, err)
 		return a
@@ -108,9 +111,11 @@ func (w *world) resolve(a *attempt) error {
 		current = append(current, c.Container)
 	}
 	w.note("%s: %s", a.who, strings.ReplaceAll(text, "\n", "\n             "))
-	a.want, err = doc.Resolve(deployer.Input{Scope: own(), Release: 1, Ships: w.scenario.Ships, Key: []byte("key"), Current: current})
+	a.want, err = doc.Resolve(deployer.Input{Scope: own(), Release: 1, Ships: w.scenario.marked(a.release), Key: []byte("key"), Current: current})
 	if err == nil {
 		a.want.Services = a.release.policies(a.want)
+		w.retain(a)
+		w.judgePlaces(a)
 	}
 	return err
 }
@@ -121,7 +126,7 @@ func (w *world) begin(a *attempt) {
 	w.look()
 	a.mishaps, a.before, a.served, a.suffered = a.release.Mishaps, w.seen, w.serving(""), len(w.away)
 	a.excused, a.crashed = map[batuta.InstanceName]bool{}, map[batuta.InstanceName]bool{}
-	a.found = looks{}
+	a.found, a.paces, a.owed, a.images = looks{}, map[batuta.ServiceName]*pace{}, w.owes(a), w.images()
 	a.started, a.hooked = map[batuta.ServiceName]bool{}, map[batuta.ServiceName]bool{}
 	w.attempts[a.who] = a
 	w.active = append(w.active, a)

@@ -7,6 +7,7 @@ package simulate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -37,6 +38,7 @@ type Stranger struct {
 type Release struct {
 	Services []Service
 	Mishaps  []Mishap
+	Left     map[batuta.ShipName]Mark // ships that counted instances leave, or do not come to
 }
 
 // Service is one service of a release's document, and how its containers
@@ -54,6 +56,7 @@ type Service struct {
 	Patience  int // stop_timeout, in seconds
 	Version   int // changes with what its containers are made of
 	Life      shiptest.Behaviour
+	Lame      batuta.InstanceName // the only instance that lives so, and the others well; empty: all do
 	Update    deployer.Update
 	Hooks     []Hook
 }
@@ -76,10 +79,18 @@ func (s Service) healthy() bool {
 	return !slices.ContainsFunc(s.Hooks, func(h Hook) bool { return h.Fails }) && !s.Life.Exits && (!s.Life.NeverReady || !s.Checked)
 }
 
-// doomed tells whether a change of it cannot go live: its containers do not
-// become ready, or do not stay so for as long as they are watched.
-func (s Service) doomed() bool {
-	if s.Life.Exits && s.Life.ExitAfter <= max(atOnce, s.Update.Watch) || s.Checked && s.Life.NeverReady {
+// life is how the containers of an instance behave.
+func (s Service) life(name batuta.InstanceName) shiptest.Behaviour {
+	if s.Lame != "" && s.Lame != name {
+		return shiptest.Behaviour{ReadyAfter: s.Life.ReadyAfter + 5*time.Second} // the one crashes before the others are ready
+	}
+	return s.Life
+}
+
+// doomed tells whether a change of an instance cannot go live: its containers
+// do not become ready, or do not stay so for as long as they are watched.
+func (s Service) doomed(name batuta.InstanceName) bool {
+	if l := s.life(name); l.Exits && l.ExitAfter <= max(atOnce, s.Update.Watch) || s.Checked && l.NeverReady {
 		return true
 	}
 	return slices.ContainsFunc(s.Hooks, func(h Hook) bool { return h.Fails && h.Moment != "on_failure" })
@@ -101,6 +112,9 @@ func (s Scenario) String() string {
 			if life := service.lifeText(); life != "" {
 				fmt.Fprintf(&b, "  %s v%d %s\n", service.Name, service.Version, life)
 			}
+		}
+		for _, ship := range slices.Sorted(maps.Keys(r.Left)) {
+			fmt.Fprintf(&b, "  %s is %s\n", ship, r.Left[ship])
 		}
 		for _, m := range r.Mishaps {
 			fmt.Fprintf(&b, "  %s\n", m)
@@ -128,6 +142,7 @@ func (s Service) lifeText() string {
 	say(l.ReadyAfter > 0, "is ready after %s", l.ReadyAfter)
 	say(l.NeverReady, "is never ready")
 	say(l.Exits, "crashes after %s", l.ExitAfter)
+	say(s.Lame != "", "only %s does", s.Lame)
 	say(l.IgnoresTERM, "ignores TERM")
 	say(s.Update != deployer.Update{}, "is updated %+v", s.Update)
 	say(len(s.Hooks) > 0, "has hooks %+v", s.Hooks)
@@ -136,10 +151,10 @@ func (s Service) lifeText() string {
 
 // calm is the release without anything bad: the last word of every scenario.
 func (r Release) calm(version int) Release {
-	out := Release{Services: slices.Clone(r.Services)}
+	out := Release{Services: slices.Clone(r.Services), Left: r.Left}
 	for i := range out.Services {
 		if s := &out.Services[i]; !s.healthy() {
-			s.Version, s.Life, s.Hooks = version, shiptest.Behaviour{ReadyAfter: time.Second}, nil
+			s.Version, s.Life, s.Lame, s.Hooks = version, shiptest.Behaviour{ReadyAfter: time.Second}, "", nil
 		}
 	}
 	return out

@@ -39,16 +39,33 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// TestSeedsThatOnceBrokeAPromise plays those whose faults were mended: a hook
-// after the deployment that nobody owed any more, as the ship hung (10432), or
-// as it had failed (110591); a service of which nothing was left, and that was
-// tolerated (12598, 14837); and a container that crashed in turn, and was taken
-// for one that stays (104097); and a service that took over another's host port
-// before the other had its new one (218622).
+// TestSeedsThatOnceBrokeAPromise plays those whose faults were mended.
 func TestSeedsThatOnceBrokeAPromise(t *testing.T) {
 	t.Parallel()
-	for _, seed := range []uint64{10432, 12598, 14837, 104097, 110591, 218622} {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { stands(t, simulate.Make(seed)) })
+	for _, c := range []struct {
+		fault string
+		make  func(seed uint64) simulate.Scenario
+		seeds []uint64
+	}{
+		{"nobody owes a hook any more", simulate.Plain, []uint64{10432, 110591}},
+		{"nothing is left of what is tolerated", simulate.Plain, []uint64{12598, 14837}},
+		{"what crashes in turn is taken for what stays", simulate.Plain, []uint64{104097}},
+		{"a host port is taken before its owner has its new container", simulate.Plain, []uint64{218622}},
+		{"a hook that could not start is forgotten", simulate.Make, []uint64{51375}},
+		{"what stood still, and failed, goes on crashing", simulate.Make, []uint64{632}},
+		{"nothing had begun, and what a killed one stopped stays away", simulate.Make, []uint64{14602, 33060, 108668}},
+		{"what served goes, and what ran before is not ready", simulate.Make, []uint64{10729, 43641}},
+		{"the old stops for a host port that it does not have", simulate.Make, []uint64{2503}},
+		{"a ship that never heard of a deployment says that it ended", simulate.Make, []uint64{31645, 202077, 205227}},
+		{"a failure is tolerated, and its host port is another's by then", simulate.Make, []uint64{64629}},
+		{"the plan does not say that one goes for another's host port", simulate.Make, []uint64{56367}},
+	} {
+		t.Run(c.fault, func(t *testing.T) {
+			t.Parallel()
+			for _, seed := range c.seeds {
+				stands(t, c.make(seed))
+			}
+		})
 	}
 }
 

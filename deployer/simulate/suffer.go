@@ -15,16 +15,19 @@ import (
 // suffer has the mishaps happen that are due at this call, and gives the fault
 // of the call itself. The world's mutex is held.
 func (w *world) suffer(a *attempt, c shiptest.Call) (fault error) {
-	for len(a.mishaps) > 0 && a.mishaps[0].At <= a.calls {
-		m := a.mishaps[0]
-		a.mishaps = a.mishaps[1:]
+	for {
+		n := slices.IndexFunc(a.mishaps, func(m Mishap) bool { return m.due(a) })
+		if n < 0 {
+			return fault
+		}
+		m := a.mishaps[n]
+		a.mishaps = slices.Delete(slices.Clone(a.mishaps), n, n+1)
 		a.suffered++
 		w.note("mishap: %s", m)
 		if err := w.happen(a, c, m); err != nil {
 			fault = err
 		}
 	}
-	return fault
 }
 
 func (w *world) happen(a *attempt, c shiptest.Call, m Mishap) error {
@@ -44,16 +47,18 @@ func (w *world) happen(a *attempt, c shiptest.Call, m Mishap) error {
 		w.reboot(m.Ship)
 	case NoPull:
 		a.nopull = m.Ship
+	case NoRemove:
+		a.noremove = true
 	case Rival:
 		w.rival(a, m.Pick)
-	case Kill:
-		a.dead, a.interrupted = true, true
+	case Kill, Late:
+		a.dead, a.interrupted, a.killed = true, true, true
 		a.cancel(deployer.ErrSuspended) // nothing of a dead process waits for anything
 		if m.Pick%2 == 0 {
 			return errKilled
 		}
 	case Suspend:
-		a.interrupted = true
+		a.interrupted, a.killed = true, true
 		a.cancel(deployer.ErrSuspended)
 	case Cancel:
 		a.cancel(errCancelled)
@@ -118,13 +123,13 @@ func (w *world) rival(a *attempt, pick int) {
 	if w.previous != nil && len(w.previous.release.Services) > 0 && pick%3 > 0 {
 		services = slices.Clone(w.previous.release.Services)
 		s := &services[pick%len(services)]
-		s.Version, s.Life = rivalVersion, shiptest.Behaviour{}
+		s.Version, s.Life, s.Lame = rivalVersion, shiptest.Behaviour{}, ""
 	}
 	w.rivaled++
 	name := fmt.Sprintf("rival-%d", w.rivaled) // no two processes have one name
 	who := a.who + "-" + name
 	w.rivals.Go(func() {
-		w.deploy(context.Background(), w.newFleet(name), attempt{who: who, release: Release{Services: services}, rival: true})
+		w.deploy(context.Background(), w.newFleet(name), attempt{who: who, release: Release{Services: services, Left: a.release.Left}, rival: true})
 	})
 }
 

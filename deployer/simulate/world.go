@@ -18,6 +18,7 @@ import (
 // world is the ships of a scenario, and everybody who does something on them.
 type world struct {
 	scenario Scenario
+	deceit   deceit
 	began    time.Time
 	ships    map[batuta.ShipName]*shiptest.Fake
 	rivals   sync.WaitGroup
@@ -48,8 +49,31 @@ type outage struct {
 var (
 	errKilled  = errors.New("the deployer is dead")
 	errNoImage = &batuta.Error{Kind: batuta.NotFound, Message: "the registry has no such image"}
+	errBusy    = &batuta.Error{Kind: batuta.Internal, Message: "the Engine says: device or resource busy"}
 	errSilent  = &batuta.Error{Kind: batuta.Unavailable, Message: "no route to host"}
 )
+
+// deceit is what keeps the deployer from keeping its promises, for a test of
+// whether that is noticed. The zero value is none.
+type deceit struct {
+	ship func(*shiptest.Fake) deployer.Ship // what it has in the place of a ship
+	told func(*deployer.Spec)               // changes what it is told to do; may not change what is shared
+}
+
+func (d deceit) on(ship *shiptest.Fake) deployer.Ship {
+	if d.ship == nil {
+		return ship
+	}
+	return d.ship(ship)
+}
+
+// tell gives the specification that the deployer is told.
+func (d deceit) tell(want deployer.Spec) deployer.Spec {
+	if d.told != nil {
+		d.told(&want)
+	}
+	return want
+}
 
 func newWorld(s Scenario) *world {
 	w := &world{
@@ -69,7 +93,7 @@ func newWorld(s Scenario) *world {
 func (w *world) newFleet(holder string) *deployer.Fleet {
 	ships := map[batuta.ShipName]deployer.Ship{}
 	for name, ship := range w.ships {
-		ships[name] = ship
+		ships[name] = w.deceit.on(ship)
 	}
 	return deployer.New(ships, deployer.Options{Holder: holder})
 }
@@ -86,7 +110,7 @@ func (w *world) behave(i deployer.Instance) shiptest.Behaviour {
 		for _, r := range w.scenario.Releases {
 			for _, s := range r.Services {
 				if s.Name == i.Service && fmt.Sprint(s.Version) == v.Value {
-					return s.Life
+					return s.life(i.Name)
 				}
 			}
 		}
@@ -118,8 +142,11 @@ func (w *world) before(c shiptest.Call) error {
 			err = w.hang(c)
 		}
 	}
-	if c.Method == "Pull" && a.nopull == c.Ship {
+	switch {
+	case c.Method == "Pull" && a.nopull == c.Ship:
 		err = errNoImage
+	case c.Method == "Remove" && a.noremove && !alive(w.seen[c.ID]) && w.seen[c.ID].State != "created":
+		err = errBusy
 	}
 	if counts(c) {
 		w.note("%s call %d: %s", a.who, a.calls, callText(c, err))
