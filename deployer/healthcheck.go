@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"fmt"
 	"time"
 
 	"batuta/internal/document"
@@ -66,7 +67,14 @@ func (t *healthTest) UnmarshalDocument(n document.Node) error {
 	if len(words) == 0 {
 		return invalid("the test is empty", "write disable: true for none")
 	}
-	if words[0] != "CMD" && words[0] != "CMD-SHELL" {
+	switch words[0] {
+	case "NONE":
+		return invalid("NONE is Docker's word for no test", "write disable: true in the place of test:")
+	case "CMD", "CMD-SHELL":
+		if len(words) == 1 {
+			return invalid(fmt.Sprintf("%s is followed by no command", words[0]), "write test: curl -f localhost/up, or test: [curl, -f, localhost/up]")
+		}
+	default:
 		words = append([]string{"CMD"}, words...)
 	}
 	*t = words

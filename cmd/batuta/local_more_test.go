@@ -178,3 +178,24 @@ func documentScope(t *testing.T, s stageOf) deployer.Scope {
 	}
 	return l.scope
 }
+
+// TestEverythingWrongIsToldBeforeARegistryIsAsked plans a document whose image
+// nobody has, and that has other faults.
+func TestEverythingWrongIsToldBeforeARegistryIsAsked(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "qa.yml")
+	const text = `batuta: 1
+name: qa
+ships: {here: {endpoint: "unix:///nowhere.sock"}}
+services:
+  a: {image: "localhost:1/nobody/has:it", instances: {a-1: {ship: there}}}
+  b: {image: "localhost:1/nobody/has:it", count: 1, on: {zone: nowhere}}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, _, complaints := call(t, map[string]string{"HOME": t.TempDir()}, "-f", file, "plan")
+	if code != 2 || !strings.Contains(complaints, "qa.yml:5:") || !strings.Contains(complaints, "qa.yml:6:") || strings.Contains(complaints, "find image") {
+		t.Errorf("plan: %d\n%s", code, complaints)
+	}
+}

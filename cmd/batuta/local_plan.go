@@ -24,6 +24,11 @@ func (l *local) plan(ctx context.Context, images map[string]string) (deployer.Pl
 		}
 		in.Images[batuta.ImageName(name)] = image
 	}
+	draft := in
+	draft.Unpinned = true
+	if _, err := l.doc.Resolve(draft); err != nil {
+		return deployer.Plan{}, err // all that is wrong, before any registry is asked
+	}
 	references := l.doc.References()
 	pinner := l.pinner(references)
 	for _, reference := range references {

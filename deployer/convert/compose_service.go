@@ -197,15 +197,17 @@ func (c *composer) life(place string, out *service, s types.ServiceConfig) {
 	if h == nil {
 		return
 	}
+	if h.Disable || slices.Equal(h.Test, types.HealthCheckTest{"NONE"}) {
+		out.Healthcheck = &healthcheck{Disable: true}
+		return
+	}
 	out.Healthcheck = &healthcheck{
-		Test: h.Test, Disable: h.Disable, Interval: durationText(h.Interval), Timeout: durationText(h.Timeout), StartPeriod: durationText(h.StartPeriod),
+		Test: h.Test, Interval: durationText(h.Interval), Timeout: durationText(h.Timeout), StartPeriod: durationText(h.StartPeriod),
 	}
 	if h.Retries != nil {
 		out.Healthcheck.Retries = int(min(*h.Retries, math.MaxInt32))
 	}
-	if !h.Disable {
-		out.Lifecycle = map[string][]check{"running": {{"type": "health"}}}
-	}
+	out.Lifecycle = map[string][]check{"running": {{"type": "health"}}}
 }
 
 func durationText(d *types.Duration) string {
