@@ -80,14 +80,15 @@ func rowsOf(s EnvironmentStatus) []MatrixRow {
 }
 
 // unexplained is the containers of an environment of which nothing is known but
-// that they are there: nothing is live, or what is cannot be resolved.
+// that they are there: nothing is live, and they are not wanted; or what is
+// cannot be resolved, and nobody can say.
 func (s EnvironmentStatus) unexplained() []InstanceStatus {
 	if len(s.Instances) > 0 {
 		return nil
 	}
 	var all []InstanceStatus
 	for _, c := range s.Containers {
-		all = append(all, InstanceStatus{Service: c.Service, Instance: c.Instance, Ship: c.Ship, Extra: true, Release: c.Release, Started: c.Started, Reason: cmp.Or(s.Reason, c.State)})
+		all = append(all, InstanceStatus{Service: c.Service, Instance: c.Instance, Ship: c.Ship, Extra: s.Release == 0, Release: c.Release, Started: c.Started, Reason: cmp.Or(s.Reason, c.State)})
 	}
 	return all
 }
