@@ -52,6 +52,8 @@ func (t *task) left() string {
 	switch {
 	case t.out != nil || !t.touched():
 		return ""
+	case t.unfit:
+		out = append(out, "the new container has failed")
 	case t.ready:
 		out = append(out, "the new container is ready")
 	case t.begun:

@@ -76,6 +76,11 @@ func (r *rollout) carryAllOut(ctx context.Context) error {
 	if err := r.watchAll(ctx); err != nil {
 		return err
 	}
+	for _, g := range r.begun {
+		if err := g.someLeft(); err != nil {
+			return err
+		}
+	}
 	return r.end(ctx)
 }
 
@@ -104,6 +109,7 @@ type task struct {
 	id          string      // the container as declared, once it is known
 	ready       bool        // it was ready
 	unfit       bool        // the container itself is why it failed
+	canary      bool        // others wait to see how it does
 	stopped     []Container // what was stopped for it
 	interrupted bool        // an earlier deployment began it, and came to no end
 	out         error       // why it failed and was put back; the deployment goes on without it

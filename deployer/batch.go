@@ -85,6 +85,7 @@ func (r *rollout) update(ctx context.Context, g *group) error {
 	}
 	batches := g.batches()
 	for n, b := range batches {
+		b.asCanary(b.canary)
 		if err := r.exchange(ctx, g, b); err != nil {
 			return err
 		}
@@ -95,6 +96,7 @@ func (r *rollout) update(ctx context.Context, g *group) error {
 			if err := r.watch(ctx, g, b.tasks, max(g.Update.Watch, canaryWatch)); err != nil {
 				return err
 			}
+			b.asCanary(false)
 		}
 		if err := pause(ctx, g.Update.Wait); err != nil {
 			return err
@@ -104,13 +106,13 @@ func (r *rollout) update(ctx context.Context, g *group) error {
 }
 
 // someLeft tells whether the failures that were tolerated leave any instance of
-// the service: what requires it could not do with none.
+// the service as it is declared: a release of which nothing runs is not live.
 func (g *group) someLeft() error {
 	var last error
 	for _, t := range g.tasks {
-		switch before := t.before(); {
+		switch {
 		case t.want == nil:
-		case t.out == nil, t.Action != Keep && before != nil && before.alive():
+		case t.out == nil:
 			return nil
 		default:
 			last = t.error(t.out)
@@ -119,7 +121,14 @@ func (g *group) someLeft() error {
 	if last == nil {
 		return nil
 	}
-	return &failure{g.service, fmt.Sprintf("update %s: no instance of it is left, which no tolerance covers", g.service), last}
+	return &failure{g.service, fmt.Sprintf("update %s: no instance of it is left as declared, which no tolerance covers", g.service), last}
+}
+
+// asCanary has a failure of the batch's tasks be tolerated no more, or again.
+func (b batch) asCanary(is bool) {
+	for _, t := range b.tasks {
+		t.canary = is
+	}
 }
 
 // enter notes that something of the group may have happened from now on.
@@ -163,9 +172,10 @@ func (g *group) batches() []batch {
 		}
 		return otherwise, false
 	}
+	peersFirst(beside)
 	for len(beside) > 0 {
 		size, first := next(len(beside))
-		size = min(size, len(beside))
+		size = min(size, len(beside), apartFromPeers(beside))
 		out, beside = append(out, batch{tasks: beside[:size], canary: first}), beside[size:]
 	}
 	for len(apart) > 0 {
@@ -240,7 +250,7 @@ func (r *rollout) fail(ctx context.Context, g *group, t *task, err error) error 
 	}
 	r.sayFailed(t, err)
 	t.unfit = errors.Is(err, batuta.Unhealthy)
-	if !r.mayFail(g) || !r.forgo(t) {
+	if t.canary || !r.mayFail(g) || !r.forgo(t) {
 		return t.error(err)
 	}
 	if back := r.putBack(ctx, t); back != nil {

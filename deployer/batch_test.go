@@ -108,9 +108,14 @@ func TestBatches(t *testing.T) {
 }
 
 func TestACanaryThatFallsOverKeepsTheOthersFromBeginning(t *testing.T) {
+	t.Run("strict", func(t *testing.T) { canaryFallsOver(t, deployer.Amount{}) })
+	t.Run("of a service that tolerates failures", func(t *testing.T) { canaryFallsOver(t, deployer.Amount{Percent: 100}) })
+}
+
+func canaryFallsOver(t *testing.T, tolerate deployer.Amount) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbour("ship-a", "ship-b")
-		u := deployer.Update{Canary: deployer.Amount{N: 1}}
+		u := deployer.Update{Canary: deployer.Amount{N: 1}, Tolerate: tolerate}
 		h.live(t, h.policy(t, fourInstances, image(1), u))
 		h.behave(behaves(image(2), shiptest.Behaviour{Exits: true, ExitAfter: 5 * time.Second, ExitCode: 9}))
 		starts := h.order("Create")

@@ -150,8 +150,7 @@ func (s Spec) requires(a, b Instance) bool {
 	if a.Name == b.Name {
 		return false
 	}
-	return slices.Contains(s.Services[a.Service].Requires, b.Service) || slices.Contains(a.VolumesFrom, b.Name) ||
-		a.NetworkMode == "container:"+string(b.Name) || slices.ContainsFunc(a.Links, func(l Link) bool { return l.Instance == b.Name })
+	return slices.Contains(s.Services[a.Service].Requires, b.Service) || a.needs(b.Name)
 }
 
 // narrowed keeps what the globs match, whatever was chosen and why.

@@ -235,5 +235,5 @@ func (a *attempt) bearable(s Service) bool {
 			back = false
 		}
 	}
-	return well.healthy() && s.Lame != "" && s.instances() > 1 && s.Update.Tolerate.Of(s.instances()) > 0 && back
+	return well.healthy() && s.Update.Canary == (deployer.Amount{}) && s.Lame != "" && s.instances() > 1 && s.Update.Tolerate.Of(s.instances()) > 0 && back
 }
