@@ -71,7 +71,10 @@ func (r *resolver) chosen(name batuta.ServiceName, s service) []placed {
 	}
 	where, fits := newBalance(ships, s.Spread, r.load).place(name, s.Count.n, r.current)
 	if !fits {
-		r.problem(servicePath(name, "count"), fmt.Sprintf("every ship that %s could go to is cordoned or being left", name), "uncordon one, or add a ship that matches")
+		where, fits = r.staying(name, s)
+	}
+	if !fits {
+		r.problem(servicePath(name, "count"), fmt.Sprintf("every ship that %s could go to is silent, cordoned or being left", name), "uncordon one, or add a ship that matches")
 		return []placed{{name: counted(name, 1)}}
 	}
 	out := make([]placed, len(where))
@@ -82,6 +85,25 @@ func (r *resolver) chosen(name batuta.ServiceName, s service) []placed {
 		r.warn(servicePath(name, "count"), fmt.Sprintf("all %d instances are on %s: nothing is left when that ship fails", len(where), where[0]), "let another ship match, and take instances")
 	}
 	return out
+}
+
+// staying leaves a service's instances where they are, as no ship takes any;
+// false if one is nowhere.
+func (r *resolver) staying(name batuta.ServiceName, s service) ([]batuta.ShipName, bool) {
+	where := make([]batuta.ShipName, s.Count.n)
+	for k := range where {
+		ship, known := r.ships[r.current[counted(name, k+1)]]
+		if !known || !s.On.matches(ship.Labels) {
+			return nil, false
+		}
+		where[k] = ship.Name
+	}
+	for k, ship := range where {
+		if r.ships[ship].Leaving {
+			r.warn(servicePath(name, "count"), fmt.Sprintf("%s stays on %s, which is being left: no other ship takes it", counted(name, k+1), ship), "uncordon one, or add a ship that matches")
+		}
+	}
+	return where, true
 }
 
 // matching gives the ships that match and are not being left, and how many

@@ -78,8 +78,11 @@ func TestPlacement(t *testing.T) {
 	}
 	two := slices.Clone(ships[:2])
 	two[0].Leaving, two[1].Leaving = true, true
-	if _, err := resolve(t, four, two, running(spec)); err == nil || !strings.Contains(err.Error(), "cordoned or being left") {
+	if _, err := resolve(t, four, two, nil); err == nil || !strings.Contains(err.Error(), "cordoned or being left") {
 		t.Errorf("nowhere to go: %v", err)
+	}
+	if stay, err := resolve(t, four, two, running(spec)); err != nil || places(stay) != places(spec) || len(stay.Warnings) != 4 || !strings.Contains(stay.Warnings[0].Message, "no other ship takes it") {
+		t.Errorf("nowhere else to go: %v, %v, %v", places(stay), stay.Warnings, err)
 	}
 	if alone, _ := resolve(t, four, ships[:1], nil); len(alone.Warnings) != 1 {
 		t.Errorf("warnings = %v", alone.Warnings)

@@ -98,7 +98,15 @@ func (p *Pipeline) live(ctx context.Context, s deployer.Scope) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	return p.look(ctx, app, r, s.Environment)
+	v, err := p.look(ctx, app, r, s.Environment)
+	if err != nil {
+		return v, err
+	}
+	all, err := p.Store.Deployments(ctx, s.App, s.Environment, 1)
+	if err == nil && len(all) > 0 {
+		v.last = all[0]
+	}
+	return v, err
 }
 
 // repair queues a run that brings back what the live release wants.

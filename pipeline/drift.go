@@ -66,8 +66,11 @@ func (v view) difference(c deployer.Change) (drift, move string) {
 		switch old := v.container(id); {
 		case c.Action == deployer.Replace && old.Ship != c.Ship:
 			return "", fmt.Sprintf("%s goes from %s to %s", c.Instance, old.Ship, c.Ship)
-		case old.Release != v.release.Number:
+		case old.Release == v.release.Number:
+		case v.ships[c.Ship].Back.After(v.last.Ended): // it was away when the others changed
 			return "", fmt.Sprintf("%s on %s is left of release %d", c.Instance, c.Ship, old.Release)
+		default: // a failure was tolerated, or left to a person
+			return fmt.Sprintf("%s on %s is left of release %d", c.Instance, c.Ship, old.Release), ""
 		}
 	}
 	return one[0].String(), ""

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"batuta"
@@ -28,11 +29,18 @@ func (p *Pipeline) mendIt(ctx context.Context, s deployer.Scope, v view, now, wa
 	if len(now.Moves) == 0 {
 		by, why = byDrift, now.Drift
 	}
-	if len(now.Moves) == 0 && !v.want.Repair || time.Now().Before(now.Next) {
+	mayMend := v.want.Repair && !v.paused()
+	if len(now.Moves) == 0 && !mayMend || time.Now().Before(now.Next) {
 		return now, nil
 	}
 	now.Run, err = p.repair(ctx, v, s, by, lines(why))
 	return now, err
+}
+
+// paused tells whether what differs was left by a deployment that failed and
+// was not undone: it is for a person to look at.
+func (v view) paused() bool {
+	return v.last.Status == batuta.Failed && v.last.Release != v.release.Number && slices.ContainsFunc(v.have.Containers, func(c deployer.Container) bool { return c.Release == v.last.Release })
 }
 
 // verdictOf looks how the last run that was to mend this ended, and after a

@@ -33,7 +33,8 @@ type ShipRecord struct {
 
 	Silent    time.Time `json:"silent,omitzero"` // since when it has not answered; zero: it does
 	SilentWhy string    `json:"silent_why,omitempty"`
-	Heard     time.Time `json:"-"` // up to when the history has what happened on it, by its own clock
+	Back      time.Time `json:"back,omitzero"` // when it answered again, the last time that it had not
+	Heard     time.Time `json:"-"`             // up to when the history has what happened on it, by its own clock
 }
 
 // ShipStatus is what a ship says of itself now, and what is known of it.

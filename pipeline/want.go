@@ -17,6 +17,8 @@ type view struct {
 	have    deployer.State
 	seen    map[batuta.ShipName][]deployer.Container // what ran when all was as it should be
 	want    deployer.Spec
+	ships   map[batuta.ShipName]ShipRecord
+	last    batuta.Deployment // to the environment, however it ended; only live finds it
 }
 
 // look compares what a release wants in an environment with what runs there.
@@ -40,18 +42,32 @@ func (p *Pipeline) view(ctx context.Context, app App, r batuta.Release, env batu
 	if err != nil {
 		return v, err
 	}
+	v.ships = records
 	if v.seen, err = p.Store.Sightings(ctx, app.Name, env); err != nil {
 		return v, err
 	}
 	in := app.input(env, grant)
 	in.Release, in.Images, in.Pins, in.Key = r.Number, r.Images, r.Pins, p.Key
 	in.Ships, in.Current = marked(grant.Ships, records), v.current()
+	if len(v.seen) > 0 {
+		v.shun(in.Ships)
+	}
 	doc := ReadDocument(EnvironmentFile(env), []byte(text))
 	if v.want, err = app.resolve(doc, in); err != nil {
 		return v, err
 	}
 	v.rescue(app, doc, in, records)
 	return v, nil
+}
+
+// shun has nothing new come to ships that do not answer. It is known what ran
+// there, so that it stays.
+func (v view) shun(ships []deployer.ShipInfo) {
+	for i := range ships {
+		if _, away := v.have.Unreachable[ships[i].Name]; away {
+			ships[i].Cordoned = true
+		}
+	}
 }
 
 // marked is the ships with what people want of them.

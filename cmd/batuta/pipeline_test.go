@@ -250,7 +250,7 @@ func (w *world) open(t *testing.T, wrap func(pipeline.Store) pipeline.Store) *wo
 		if role == "" {
 			role = "production"
 		}
-		infos[role] = append(infos[role], deployer.ShipInfo{Name: name, Address: string(name) + ".example.edu", Labels: map[string]string{"role": role}})
+		infos[role] = append(infos[role], deployer.ShipInfo{Name: name, Address: string(name) + ".example.edu", Labels: map[string]string{"role": role, "name": string(name)}})
 	}
 	kept := pipeline.Store(db)
 	if wrap != nil {

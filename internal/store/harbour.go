@@ -12,7 +12,7 @@ import (
 )
 
 // shipColumns are what scanShip reads.
-const shipColumns = "name, mark, marked, marked_by, marked_why, silent, silent_why, heard"
+const shipColumns = "name, mark, marked, marked_by, marked_why, silent, silent_why, back, heard"
 
 // shipRow is a ship's record under its name.
 type shipRow struct {
@@ -21,7 +21,7 @@ type shipRow struct {
 }
 
 func scanShip(scan func(...any) error) (r shipRow, err error) {
-	err = scan(&r.name, &r.Mark, (*moment)(&r.Marked), &r.By, &r.Why, (*moment)(&r.Silent), &r.SilentWhy, (*moment)(&r.Heard))
+	err = scan(&r.name, &r.Mark, (*moment)(&r.Marked), &r.By, &r.Why, (*moment)(&r.Silent), &r.SilentWhy, (*moment)(&r.Back), (*moment)(&r.Heard))
 	return r, err
 }
 
@@ -64,15 +64,16 @@ func (db *DB) HearShip(ctx context.Context, ship batuta.ShipName, silent time.Ti
 		if err != nil || was.Silent.IsZero() == silent.IsZero() {
 			return false, err
 		}
+		back := was.Back
 		entry := batuta.Entry{By: "batuta", Action: "ship lost", Object: string(ship), Detail: why}
 		if silent.IsZero() {
 			entry.Action, entry.Detail = "ship back", fmt.Sprintf("it did not answer for %s", now().Sub(was.Silent).Round(time.Second))
-			why = ""
+			why, back = "", now()
 		}
 		if err := errors.Join(t.audit(ctx, entry), t.tell(ctx, pipeline.NoticeOfShip(ship, silent, why))); err != nil {
 			return false, err
 		}
-		return true, t.exec(ctx, "UPDATE ships SET silent = ?, silent_why = ? WHERE name = ?", micros(silent), why, ship)
+		return true, t.exec(ctx, "UPDATE ships SET silent = ?, silent_why = ?, back = ? WHERE name = ?", micros(silent), why, micros(back), ship)
 	})
 }
 

@@ -66,7 +66,10 @@ func hearsShips(t *testing.T, l *lab) {
 	hear(time.Time{}, "", true)
 	ships, err = l.Ships(t.Context())
 	l.must(err)
-	l.same("node1 again", ships["node1"], pipeline.ShipRecord{})
+	if back := ships["node1"].Back; back.Before(since) || time.Since(back) > time.Minute {
+		t.Errorf("node1 is back since %s", back)
+	}
+	l.same("node1 again", ships["node1"], pipeline.ShipRecord{Back: ships["node1"].Back})
 	l.trail([]batuta.Entry{
 		{By: "batuta", Action: "ship back", Object: "node1", Detail: "it did not answer for a while"},
 		{By: "batuta", Action: "ship lost", Object: "node1", Detail: "no answer for 5s"},
