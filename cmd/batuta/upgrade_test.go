@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"batuta"
+	"batuta/internal/store/storetest"
 )
 
 // TestAServerOfALaterVersionGoesOnWithRuns opens databases that servers of
@@ -26,6 +27,7 @@ func TestAServerOfALaterVersionGoesOnWithRuns(t *testing.T) {
 			w := newWorld(t)
 			w.atOnce = 1 // one after the other, as they came
 			unzip(t, file, filepath.Join(w.dir, "batuta.db"))
+			storetest.KilledNow(t, filepath.Join(w.dir, "batuta.db"))
 			s := w.start(t)
 			for run, word := range map[batuta.RunID]string{2: "two", 3: "three"} {
 				if r := s.succeeds(t, run); r.Push.Revision != revision(word) || r.Release == 0 {

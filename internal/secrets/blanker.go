@@ -26,17 +26,22 @@ const shortest = 4
 const longestLine = 64 << 10
 
 // Blanker blanks a fixed set of secrets, as they are and in their Base64,
-// URL-encoded (once or twice) and quoted (JSON, Go) forms. Base64 is found also
-// where the secret is only a part of what was encoded, and in lines of 64 or 76
-// columns. A secret of several lines is also blanked line by line.
+// URL-encoded (once or twice) and quoted forms: in whatever way a language
+// writes URLs, JSON and strings. Base64 is found also where the secret is only a
+// part of what was encoded, and in lines of any length. A secret of several
+// lines is also blanked line by line.
 type Blanker struct {
 	replacer *strings.Replacer
+	escaped  escaped
+	wrapped  wrapped
 	longest  int // bytes of the longest form
 }
 
 // NewBlanker makes a blanker for the values.
 func NewBlanker(values ...string) Blanker {
 	var forms []string
+	var plain escaped
+	w, longest := wrapped{}, 0
 	for _, value := range values {
 		value = strings.TrimSpace(value)
 		if len(value) < shortest {
@@ -44,20 +49,21 @@ func NewBlanker(values ...string) Blanker {
 		}
 		forms = append(forms, value, strings.Trim(strconv.Quote(value), `"`), inJSON(value))
 		forms = append(append(forms, inURL(value)...), inBase64(value)...)
+		w.add(value)
+		plain, longest = append(plain, value), max(longest, longestEscape*len(value))
 		for line := range strings.Lines(value) {
 			if line = strings.TrimSpace(line); len(line) >= shortest {
-				forms = append(forms, line)
+				forms, plain = append(forms, line), append(plain, line)
 			}
 		}
 	}
 	slices.SortFunc(forms, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) })
 	var pairs []string
-	longest := 0
 	for _, form := range slices.Compact(forms) {
 		pairs = append(pairs, form, Mark)
 		longest = max(longest, len(form))
 	}
-	return Blanker{strings.NewReplacer(pairs...), longest}
+	return Blanker{strings.NewReplacer(pairs...), plain, w, longest}
 }
 
 // inURL is a value as it stands in a URL, and in one that stands in a URL.
@@ -81,22 +87,20 @@ func inBase64(value string) []string {
 	var forms []string
 	for _, alphabet := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		forms = append(forms, alphabet.EncodeToString([]byte(value)))
-		for before := range 3 {
-			bits := 8 * (before + len(value))
-			own := alphabet.EncodeToString(append(make([]byte, before), value...))[(8*before+5)/6 : bits/6]
-			if forms = append(forms, own); before > 0 {
-				continue
-			}
-			for _, columns := range []int{64, 76} {
-				for line := range slices.Chunk([]byte(own), columns) {
-					if len(own) > columns && len(line) >= 2*shortest {
-						forms = append(forms, string(line))
-					}
-				}
-			}
-		}
+		forms = append(forms, within(alphabet, value)...)
 	}
 	return forms
+}
+
+// within are the characters that are a value's own in the Base64 of something
+// of which it is a part: one form for each place at which it may begin.
+func within(alphabet *base64.Encoding, value string) []string {
+	var own []string
+	for before := range 3 {
+		text := alphabet.EncodeToString(append(make([]byte, before), value...))
+		own = append(own, text[(8*before+5)/6:8*(before+len(value))/6])
+	}
+	return own
 }
 
 // inJSON is a value as it stands inside a JSON string.
@@ -106,7 +110,9 @@ func inJSON(value string) string {
 }
 
 // Text is s without the secrets.
-func (b Blanker) Text(s string) string { return b.replacer.Replace(s) }
+func (b Blanker) Text(s string) string {
+	return b.wrapped.blank(b.escaped.blank(b.replacer.Replace(s)))
+}
 
 // Writer passes whole lines on to w without the secrets. An unfinished line
 // is held back, so that no secret slips through between two writes, until it
