@@ -176,7 +176,7 @@ func scopeOf(file string) (deployer.Scope, error) {
 
 func (l *local) dial() error {
 	ships, addresses := map[batuta.ShipName]deployer.Ship{}, map[batuta.ShipName]string{}
-	options := docker.Options{Auth: l.login}
+	options := docker.Options{Auth: l.login, Late: true}
 	if binary, err := staticSelf(); err == nil {
 		options.Runtime = runtimeImage{binary}
 	}

@@ -199,3 +199,30 @@ services:
 		t.Errorf("plan: %d\n%s", code, complaints)
 	}
 }
+
+// TestAShipThatIsNotNeededMayHaveNoCertificate reads a file of two ships, one
+// of which has a CA that is not there.
+func TestAShipThatIsNotNeededMayHaveNoCertificate(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "maestro.yaml")
+	const text = `__maestro: {schema: 2}
+name: t
+ships:
+  n1: {ip: 127.0.0.1, socket_path: /nowhere.sock}
+  n2: {ip: 127.0.0.1, tls: true, tls_verify: true, tls_ca_cert: /nope/ca.pem}
+services:
+  a: {image: b, instances: {a1: {ship: n1}, a2: {ship: n2}}}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"HOME": t.TempDir()}
+	for _, verb := range []string{"dump", "deptree", "status"} {
+		if code, out, complaints := call(t, env, "-f", file, verb); code != 0 || !strings.Contains(out, "a2") && verb != "deptree" {
+			t.Errorf("%s: %d\n%s%s", verb, code, out, complaints)
+		}
+	}
+	if code, out, complaints := call(t, env, "-f", file, "start", "a2"); code == 0 || !strings.Contains(out+complaints, "read the CA: open /nope/ca.pem") {
+		t.Errorf("start a2: %d\n%s%s", code, out, complaints)
+	}
+}

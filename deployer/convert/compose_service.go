@@ -162,19 +162,24 @@ func portName(p types.ServicePortConfig) string {
 
 func (c *composer) port(at string, p types.ServicePortConfig) any {
 	container := strconv.Itoa(int(p.Target))
+	var open any = int(p.Target)
 	if p.Protocol == "udp" {
 		container += "/udp"
+		open = container
+	} else if p.Protocol != "tcp" && p.Protocol != "" {
+		c.say(at, "only tcp and udp can be published: %s became tcp", p.Protocol)
 	}
 	switch {
-	case p.Published == "" && p.Protocol != "udp":
-		return int(p.Target)
+	case p.Published == "" && p.HostIP != "" && p.HostIP != "0.0.0.0":
+		c.say(at, "was to be open on %s alone, at a port that Docker picks, and is open on all addresses now; write {exposed: %s, external: PORT, address: %s}", p.HostIP, container, p.HostIP)
+		return open
 	case p.Published == "":
-		return container
+		return open
 	case p.HostIP != "" && p.HostIP != "0.0.0.0":
 		return map[string]string{"exposed": container, "external": p.Published, "address": p.HostIP}
 	case strings.Contains(p.Published, "-"):
 		c.say(at, "one of the host's ports %s was to be picked; Docker picks any free one now", p.Published)
-		return int(p.Target)
+		return open
 	case p.Protocol == "udp":
 		return container + ":" + p.Published + "/udp"
 	}

@@ -26,6 +26,7 @@ type origin struct {
 	address string  // the socket's path, or host:port; as seen from the end of the tunnel
 	host    string  // in the URLs of requests
 	tunnel  *tunnel // nil: there is a straight way
+	unfit   error   // why there is no way at all; nil: there is
 }
 
 const (
@@ -105,6 +106,9 @@ var straight = net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interva
 
 // dial connects to the Engine.
 func (o origin) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	if o.unfit != nil {
+		return nil, barredBy(o.unfit)
+	}
 	if o.tunnel != nil {
 		conn, err := o.tunnel.dial(ctx, o.network, o.address)
 		return conn, barredBy(err)

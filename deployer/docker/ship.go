@@ -41,6 +41,9 @@ type Options struct {
 	Runtime Runtime
 	// Reach is how the Engine is reached, beside its endpoint.
 	Reach deployer.Reach
+	// Late has a certificate or key that cannot be read be told when the ship
+	// is asked something, not before.
+	Late bool
 	// ProbeIdle is how long a probe container that has nothing to do is kept.
 	// Zero means a minute.
 	ProbeIdle time.Duration
@@ -75,7 +78,7 @@ func Dial(name batuta.ShipName, endpoint string, o Options) (*Ship, error) {
 		return nil, fmt.Errorf("ship %s: %w", name, err)
 	}
 	transport, err := at.transport(o.Reach.TLS)
-	if err != nil {
+	if at.unfit = err; err != nil && !o.Late {
 		return nil, fmt.Errorf("ship %s: %w", name, err)
 	}
 	web := &http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}
