@@ -66,8 +66,8 @@ func (p *program) backUp(ctx context.Context, data, file string, leave leftOut) 
 		return "", err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	snapshots, err := os.MkdirTemp(filepath.Dir(file), filepath.Base(file)+".database-*")
-	if err != nil {
+	snapshots := file + ".database" // nobody else writes the archive, so what is there was left by one that was killed
+	if err := errors.Join(os.RemoveAll(snapshots), os.Mkdir(snapshots, 0o700)); err != nil {
 		return "", fmt.Errorf("copy database: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(snapshots)) }()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +35,9 @@ func (s *server) log(ctx context.Context, in *struct {
 	}
 	if !run.LogDeleted.IsZero() {
 		return nil, logDeleted(run)
+	}
+	if err := hasStep(run, in.Step); err != nil {
+		return nil, err
 	}
 	ended := func() bool { return true }
 	if in.Follow {
@@ -64,6 +68,18 @@ func (s *server) log(ctx context.Context, in *struct {
 			fmt.Fprintf(out, "event: end\ndata: %s\n\n", run.Status)
 		}
 	}}, nil
+}
+
+// hasStep refuses to tell of a step that a run which has ended never had.
+func hasStep(run batuta.Run, step string) error {
+	names := make([]string, len(run.Steps))
+	for n, s := range run.Steps {
+		names[n] = s.Name
+	}
+	if step == "" || !run.Status.Ended() || slices.Contains(names, step) {
+		return nil
+	}
+	return &batuta.Error{Kind: batuta.NotFound, Message: fmt.Sprintf("run %d has no step %q", run.ID, step), Hint: "its steps are " + strings.Join(names, ", ")}
 }
 
 // logDeleted is the answer to who asks for a log that is not kept any more.

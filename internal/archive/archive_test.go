@@ -100,3 +100,28 @@ func TestAnArchiveGivenUpLeavesNothing(t *testing.T) {
 		t.Errorf("left %v (%v)", left, err)
 	}
 }
+
+// TestOneThatWasKilledLeavesItsPlace begins an archive where a killed one left
+// its part, and a second one meanwhile.
+func TestOneThatWasKilledLeavesItsPlace(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a")
+	if err := os.WriteFile(file+".part", []byte("half of an archive"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w, err := archive.Create(file, archive.Manifest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := archive.Create(file, archive.Manifest{}); !errors.Is(err, batuta.Conflict) {
+		t.Errorf("a second one: %v", err)
+	}
+	_, committed := w.Commit()
+	if err := errors.Join(committed, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(file + "*"); err != nil || len(left) != 1 {
+		t.Errorf("left are %q, %v", left, err)
+	}
+}

@@ -11,9 +11,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"batuta"
 )
 
 // Writer writes an archive. It is for one goroutine.
@@ -26,11 +29,18 @@ type Writer struct {
 }
 
 // Create begins an archive that appears at path, for its owner only, once it
-// is committed.
+// is committed. Until then it is at path.part, where it takes the place of what
+// a killed one left; while it is written, a second one is a Conflict.
 func Create(path string, of Manifest) (*Writer, error) {
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".part-*")
+	file, err := os.OpenFile(path+".part", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("create archive: %w", err)
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(&batuta.Error{Kind: batuta.Conflict, Message: path + " is being written by another backup", Hint: "wait for it, or write another file"}, file.Close())
+	}
+	if err := file.Truncate(0); err != nil {
+		return nil, errors.Join(fmt.Errorf("create archive: %w", err), file.Close())
 	}
 	squeezed, err := zstd.NewWriter(file, zstd.WithEncoderConcurrency(1))
 	if err != nil {
