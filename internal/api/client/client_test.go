@@ -151,6 +151,9 @@ func TestLogFollowsUntilTheRunEnds(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+	if err := connect(t, w.URL, "ana").Log(t.Context(), run.ID, "bild web", false, io.Discard); !errors.Is(err, batuta.NotFound) || !strings.Contains(err.Error(), `no step "bild web"`) {
+		t.Errorf("a step that it never had: %v", err)
+	}
 }
 
 func TestLogOfOneStepGoesOnWhereItBroke(t *testing.T) {
