@@ -101,7 +101,7 @@ func (p *program) local(file string) (*local, error) {
 		return nil, err
 	}
 	if len(l.doc.Ships()) == 0 {
-		return nil, batuta.Problems{{File: file, Line: 1, Column: 1, Message: "the document has no ships of its own", Hint: "add ships: {here: {endpoint: unix:///var/run/docker.sock}}, or deploy through a server"}}
+		return nil, batuta.Problems{{File: file, Line: 1, Column: 1, Message: "the document has no ships of its own", Hint: "add ships: and a name with the endpoint of a Docker (in a MaestroNG file, its ip and docker_port or socket_path), or deploy through a server"}}
 	}
 	return l, l.dial()
 }

@@ -39,6 +39,10 @@ func Maestro(path string, data []byte, env map[string]string) (Result, error) {
 		out.Ships[string(s.Name)] = shipOf(s)
 	}
 	for _, name := range slices.Sorted(maps.Keys(spec.Services)) {
+		if m.empty(name) {
+			m.say("services."+string(name), "has no instances, and is not carried over")
+			continue
+		}
 		out.Services[string(name)] = m.service(name, spec.Services[name])
 	}
 	m.beside()
@@ -89,7 +93,7 @@ func (m *conductor) service(name batuta.ServiceName, s deployer.Service) service
 	for n := range own {
 		out.Instances[names[n]] = own[n]
 	}
-	out.Requires, out.Omit = words(s.Requires), s.Omit
+	out.Requires, out.Omit = words(slices.DeleteFunc(slices.Clone(s.Requires), m.empty)), s.Omit
 	for _, i := range m.spec.Instances {
 		if i.Service == name {
 			out.WantsInfo = m.wanted(i, out.Requires)
@@ -106,6 +110,19 @@ func words[T ~string](in []T) []string {
 	}
 	return out
 }
+
+// count is how many instances a service has.
+func (m *conductor) count(name batuta.ServiceName) int {
+	n := 0
+	for _, i := range m.spec.Instances {
+		if i.Service == name {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *conductor) empty(name batuta.ServiceName) bool { return m.count(name) == 0 }
 
 // links are the variables that tell of a service's instances.
 func (m *conductor) links(of batuta.ServiceName, internal bool) map[string]string {
@@ -140,7 +157,7 @@ func (m *conductor) wanted(i deployer.Instance, required []string) []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(m.spec.Services)) {
 		vars := m.links(name, false)
-		if name == i.Service || len(vars) == 0 || slices.Contains(required, string(name)) {
+		if name == i.Service && m.count(name) < 2 || len(vars) == 0 || m.empty(name) || slices.Contains(required, string(name)) {
 			continue
 		}
 		all := true

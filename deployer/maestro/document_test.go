@@ -2,6 +2,7 @@ package maestro_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -231,4 +232,24 @@ func FuzzRead(f *testing.F) {
 		}
 		_, _, _, _ = d.Ships(), d.References(), d.Registries(), d.Audit()
 	})
+}
+
+// TestTrapsInNames: a name is read as a value is, and a container is called so.
+func TestTrapsInNames(t *testing.T) {
+	t.Parallel()
+	text := []byte("name: n\nships: {no: {ip: 10.0.0.1}}\nservices:\n  on: {image: app, instances: {1.10: {ship: \"False\", ports: {22:22: 80}}}}\n")
+	d, err := maestro.Read("n.yaml", text, maestro.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, w := range d.Warnings() {
+		got = append(got, fmt.Sprintf("%d:%d %s", w.Line, w.Column, w.Message))
+	}
+	if diff := cmp.Diff([]string{
+		"2:9 MaestroNG reads no as False (YAML 1.1)", "4:3 MaestroNG reads on as True (YAML 1.1)",
+		"4:32 MaestroNG reads 1.10 as 1.1", "4:62 MaestroNG reads 22:22 as 1342 (base 60)",
+	}, got); diff != "" {
+		t.Error(diff)
+	}
 }

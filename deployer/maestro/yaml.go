@@ -105,6 +105,7 @@ func (c *converter) pairs(v *value, y *yaml.Node, depth int) {
 			c.problem(key, "a key cannot be "+key.kind.String(), "")
 			continue
 		}
+		c.trap(key)
 		if first := slices.IndexFunc(v.keys, key.same); first >= 0 {
 			c.problem(key, fmt.Sprintf("key %q stands twice (the first is on line %d)", key.python(), c.sourceLine(v.keys[first])), "remove one")
 			continue
