@@ -37,7 +37,7 @@ func (s *Ship) fault(err error, format string, args ...any) error {
 	e := &batuta.Error{Kind: kindOf(err), Message: act, Err: plain{err}}
 	switch {
 	case e.Kind == batuta.Unavailable:
-		e.Err = silence(err)
+		e.Err = s.silence(err)
 		e.Message = fmt.Sprintf("ship %s does not answer: %s", s.name, did)
 	case strings.Contains(err.Error(), diskFull):
 		e.Kind, e.Hint = batuta.Conflict, "the ship's disk is full: free some space there, for example with docker system prune"
@@ -89,6 +89,17 @@ func kindOfStatus(status int) batuta.Kind {
 		return batuta.Unavailable
 	}
 	return batuta.Internal
+}
+
+// silence is why there was no answer, in which the address is the endpoint's
+// rather than that of the question.
+func (s *Ship) silence(err error) error {
+	why := silence(err)
+	asked := "tcp://" + s.origin.host
+	if text := why.Error(); strings.Contains(text, asked) {
+		return errors.New(strings.ReplaceAll(text, asked, s.origin.network+"://"+s.origin.address))
+	}
+	return why
 }
 
 // silence is why there was no answer, without the address of the question.

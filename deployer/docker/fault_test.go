@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -37,5 +38,20 @@ func TestFaultOfAShipThatDoesNotAnswer(t *testing.T) {
 				t.Errorf("fault = %v\nwant %s", err, c.want)
 			}
 		})
+	}
+}
+
+// TestASocketThatIsNotThereIsNamed: the Docker client names an address that
+// stands for all sockets.
+func TestASocketThatIsNotThereIsNamed(t *testing.T) {
+	t.Parallel()
+	s, err := Dial("here", "unix:///nowhere/docker.sock", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	_, err = s.Taken(t.Context())
+	if !errors.Is(err, batuta.Unavailable) || !strings.Contains(err.Error(), "unix:///nowhere/docker.sock") || strings.Contains(err.Error(), "tcp://") {
+		t.Errorf("it says %v", err)
 	}
 }
