@@ -178,6 +178,7 @@ func (g *group) batches() []batch {
 		size = min(size, len(beside), apartFromPeers(beside))
 		out, beside = append(out, batch{tasks: beside[:size], canary: first}), beside[size:]
 	}
+	peersFirst(apart)
 	for len(apart) > 0 {
 		size, first := next(1)
 		b := batch{apart: true, canary: first}

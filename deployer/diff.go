@@ -138,6 +138,7 @@ func (d differ) wanted() []Change {
 		out = append(out, c)
 	}
 	d.blocks(out)
+	d.shared(out)
 	return arranged(out, func(a, b *Change) int {
 		order := cmp.Or(cmp.Compare(a.Wave, b.Wave), cmp.Compare(a.Service, b.Service), compareBool(a.StopFirst != "", b.StopFirst != ""))
 		if order == 0 && a.StopFirst != "" {
@@ -234,7 +235,9 @@ func (c *Change) reasons() []string {
 	if now, ok := recall(Container{Spec: c.want.Spec}); ok && known {
 		out = was.changes(now)
 	}
-	if len(out) == 0 && before.Config != c.want.Config {
+	if peers := c.want.peers(); len(out) == 0 && len(peers) > 0 && before.Config != c.want.Config {
+		out = []string{fmt.Sprintf("%s changes, which it needs", peers[0])}
+	} else if len(out) == 0 && before.Config != c.want.Config {
 		out = []string{"configuration changed"}
 	}
 	if !before.running() {
@@ -291,6 +294,21 @@ func (c *Change) blockedBy(k Container, p Port) {
 	c.blocks = append(c.blocks, k)
 	if c.StopFirst = fmt.Sprintf("fixed host port %d", p.Host); k.Instance != c.Instance {
 		c.StopFirst += " of " + string(k.Instance)
+	}
+}
+
+// shared notes which instances have no network from when another is replaced
+// until they are, too: theirs is that one's.
+func (d differ) shared(changes []Change) {
+	for n := range changes {
+		c := &changes[n]
+		peer, shares := strings.CutPrefix(c.want.NetworkMode, sharedNet)
+		if !shares || c.Action != Replace || c.StopFirst != "" {
+			continue
+		}
+		if slices.ContainsFunc(changes, func(p Change) bool { return string(p.Instance) == peer && p.Action == Replace }) {
+			c.StopFirst = "it has the network of " + peer
+		}
 	}
 }
 

@@ -2,6 +2,8 @@ package deployer
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -15,6 +17,50 @@ const sharedNet = "container:" // before the instance whose network is shared
 func (i *Instance) needs(other batuta.InstanceName) bool {
 	return i.NetworkMode == sharedNet+string(other) || slices.Contains(i.VolumesFrom, other) ||
 		slices.ContainsFunc(i.Links, func(l Link) bool { return l.Instance == other })
+}
+
+// peers are the instances that it needs.
+func (i *Instance) peers() []batuta.InstanceName {
+	out := slices.Clone(i.VolumesFrom)
+	for _, l := range i.Links {
+		out = append(out, l.Instance)
+	}
+	if peer, shares := strings.CutPrefix(i.NetworkMode, sharedNet); shares {
+		out = append(out, batuta.InstanceName(peer))
+	}
+	return out
+}
+
+// Bind has the Config of each instance change with those of its peers, once
+// all are sealed: a container that takes another's network or volumes is of no
+// use once that one is replaced.
+func Bind(all []Instance) {
+	at := make(map[batuta.InstanceName]*Instance, len(all))
+	for n := range all {
+		at[all[n].Name] = &all[n]
+	}
+	bound := map[batuta.InstanceName]bool{}
+	var one func(i *Instance)
+	one = func(i *Instance) {
+		if bound[i.Name] {
+			return // or they need each other
+		}
+		bound[i.Name] = true
+		config := i.Config
+		for _, name := range i.peers() {
+			if peer := at[name]; peer != nil {
+				one(peer)
+				config += " " + peer.Config
+			}
+		}
+		if config != i.Config {
+			sum := sha256.Sum256([]byte(config))
+			i.Config = hex.EncodeToString(sum[:])
+		}
+	}
+	for n := range all {
+		one(&all[n])
+	}
 }
 
 // hasPeers tells whether the task's new container needs any other.

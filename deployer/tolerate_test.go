@@ -50,6 +50,44 @@ func TestAPausedCanaryIsSaidToHaveFailed(t *testing.T) {
 	})
 }
 
+// TestWhatAnInstanceNeedsIsReplacedWithIt changes an instance whose network
+// another has.
+func TestWhatAnInstanceNeedsIsReplacedWithIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a")
+		text := func(version string) string {
+			return `
+services:
+  web:
+    build: web
+    instances:
+      helps: {ship: ship-a, net: "container:main"}
+      main: {ship: ship-a, env: {V: "` + version + `"}}
+      other: {ship: ship-a}
+`
+		}
+		h.live(t, h.spec(t, text("1"), image(1)))
+		created := h.order("Create")
+		plan, err := h.Plan(t.Context(), h.spec(t, text("2"), image(1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{"helps on ship-a: stop, then start (it has the network of main): main changes, which it needs", "unavailable while it is replaced, one after the other: helps"} {
+			if !strings.Contains(plan.String(), line) {
+				t.Errorf("the plan does not say %q:\n%s", line, plan)
+			}
+		}
+		h.live(t, h.spec(t, text("2"), image(1)))
+		if got := created(); got != "main | helps" {
+			t.Errorf("created %s", got)
+		}
+		again, err := h.Plan(t.Context(), h.spec(t, text("2"), image(1)))
+		if err != nil || !again.Empty() {
+			t.Errorf("then it plans, %v:\n%s", err, again)
+		}
+	})
+}
+
 // TestWhatAnInstanceNeedsIsThereFirst has instances of one service take another
 // one's volumes and network.
 func TestWhatAnInstanceNeedsIsThereFirst(t *testing.T) {
