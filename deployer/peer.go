@@ -46,15 +46,15 @@ func Bind(all []Instance) {
 			return // or they need each other
 		}
 		bound[i.Name] = true
-		config := i.Config
+		configs := []string{i.Config}
 		for _, name := range i.peers() {
 			if peer := at[name]; peer != nil {
 				one(peer)
-				config += " " + peer.Config
+				configs = append(configs, peer.Config)
 			}
 		}
-		if config != i.Config {
-			sum := sha256.Sum256([]byte(config))
+		if len(configs) > 1 {
+			sum := sha256.Sum256([]byte(strings.Join(configs, " ")))
 			i.Config = hex.EncodeToString(sum[:])
 		}
 	}

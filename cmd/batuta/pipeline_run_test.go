@@ -286,7 +286,7 @@ func TestMistakesOfARepositoryAreToldAtOnce(t *testing.T) {
 		`environments/production.yml:5:30: services.db.instances.db-1.ship: no ship "bb" (did you mean "b"?)`,
 		`environments/production.yml:6:15: services.db.requires: the services require each other: db → web → db`,
 		`environments/production.yml:8:12: services.web.build: no image "wbe" is built (did you mean "web"?)`,
-		`environments/production.yml:9:9: services.web.on: no ship matches role = prod (the ships are b (role=production), c (role=production))`,
+		`environments/production.yml:9:9: services.web.on: no ship matches role = prod (the ships are b (name=b, role=production), c (name=c, role=production))`,
 		`environments/production.yml:12:18: services.web.env.TOKEN: no secret "nmp"`,
 		`environments/production.yml:15:20: services.cache.ports.redis: cache-1 and cache-2 both want host port 6379 of b`,
 		`environments/staging.yml:1:1: the file is missing (batuta.yml names staging in promote)`,

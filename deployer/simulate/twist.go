@@ -92,12 +92,16 @@ func (s Scenario) marked(r Release) []deployer.ShipInfo {
 }
 
 // judgePlaces tells whether each counted service has its number of instances,
-// none on a ship that is left and no new one on a ship that takes none.
+// none on a ship that is left if another takes it, and no new one on a ship that
+// takes none.
 func (w *world) judgePlaces(a *attempt) {
 	for _, s := range a.release.Services {
 		if len(s.Places) > 0 {
 			continue
 		}
+		open := slices.ContainsFunc(w.scenario.Ships, func(ship deployer.ShipInfo) bool {
+			return a.release.Left[ship.Name] == "" && (s.Zone == "" || ship.Labels["zone"] == s.Zone)
+		})
 		n := 0
 		for _, i := range a.want.Instances {
 			if i.Service != s.Name {
@@ -106,7 +110,7 @@ func (w *world) judgePlaces(a *attempt) {
 			n++
 			mark := a.release.Left[i.Ship]
 			stays := slices.ContainsFunc(w.ours(), func(c shiptest.Sight) bool { return c.Instance == i.Name && c.Ship == i.Ship })
-			if mark == Leaving || mark == Cordoned && !stays {
+			if mark == Leaving && (open || !stays) || mark == Cordoned && !stays {
 				w.violation("%s is to go to %s, which is %s", i.Name, i.Ship, mark)
 			}
 		}
