@@ -302,6 +302,9 @@ type (
 		// Changed lists the paths that differ between two revisions. What it
 		// has to fetch lies beside dir while it does.
 		Changed(ctx context.Context, repo gitsource.Repository, ref string, from, to batuta.Revision, dir string) ([]string, error)
+		// MergeBase is the newest commit that both have, or nothing; dir as
+		// above.
+		MergeBase(ctx context.Context, repo gitsource.Repository, base, head batuta.Revision, dir string) (batuta.Revision, error)
 	}
 
 	// Builder makes an image of a tree and pushes it.

@@ -85,22 +85,61 @@ func (j *journey) wantedPull(ctx context.Context, on Triggers) error {
 	if ok, why := on.WantsPull(*push.Pull); !ok {
 		return skipped{why}
 	}
-	if len(on.PullRequest.Paths) == 0 || push.Before == "" || j.Remote == nil {
+	if len(on.PullRequest.Paths) == 0 || j.Remote == nil {
 		return nil
 	}
-	found, err := step(ctx, j, "filter", repeatable, func(ctx context.Context, log io.Writer) (filtered, error) {
-		changed, err := j.Remote.Changed(ctx, j.app.Repository, push.Ref, push.Before, push.Revision, filepath.Join(j.dir(j.run.ID), "changed"))
-		if errors.Is(err, batuta.NotFound) {
-			fmt.Fprintf(log, "%s is there no more: everything counts as changed\n", push.Before.Short())
-			return filtered{}, nil
-		}
-		_, why := on.PullRequest.WantsPaths(changed)
-		return filtered{Unwanted: why}, err
-	})
+	found, err := step(ctx, j, "filter", repeatable, j.filterPull(*on.PullRequest))
 	if err == nil && found.Unwanted != "" {
 		err = skipped{found.Unwanted}
 	}
 	return err
+}
+
+// filterPull compares the paths that a pull request changes with those that
+// the recipe wants: since it left the branch that it is for, so that what
+// others did there meanwhile is not its own.
+func (j *journey) filterPull(t PullTrigger) func(context.Context, io.Writer) (filtered, error) {
+	return func(ctx context.Context, log io.Writer) (filtered, error) {
+		push, scratch := j.run.Push, filepath.Join(j.dir(j.run.ID), "changed")
+		base, err := j.leftAt(ctx, push, scratch)
+		if err == nil && base == "" {
+			fmt.Fprintf(log, "it is not known where this left %s: everything counts as changed\n", push.Pull.Target)
+			return filtered{}, nil
+		}
+		var changed []string
+		if err == nil {
+			changed, err = j.Remote.Changed(ctx, j.app.Repository, push.Ref, base, push.Revision, scratch)
+		}
+		if errors.Is(err, batuta.NotFound) {
+			fmt.Fprintf(log, "what this is compared with is there no more: everything counts as changed\n")
+			return filtered{}, nil
+		} else if err != nil {
+			return filtered{}, err
+		}
+		fmt.Fprintf(log, "%d paths changed since this left %s at %s\n", len(changed), push.Pull.Target, base.Short())
+		_, why := t.WantsPaths(changed)
+		return filtered{Unwanted: why}, nil
+	}
+}
+
+// leftAt is where a pull request left the branch that it is for, or took it in
+// last. Where that branch stands now counts for more than where the forge says
+// that it stood: not every forge does, and it may have been taken in since.
+func (j *journey) leftAt(ctx context.Context, push batuta.Push, scratch string) (batuta.Revision, error) {
+	refs, err := j.Remote.Refs(ctx, j.app.Repository)
+	if err != nil {
+		return "", err
+	}
+	for _, base := range []batuta.Revision{refs.Tips["refs/heads/"+push.Pull.Target], push.Before} {
+		if base == "" {
+			continue
+		}
+		at, err := j.Remote.MergeBase(ctx, j.app.Repository, base, push.Revision, scratch)
+		if err != nil || at != push.Revision { // else it was merged already
+			return at, err
+		}
+	}
+	return "", nil
 }
 
 // rank is the place of the first pattern that chooses the branch: the lower,

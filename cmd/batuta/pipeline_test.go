@@ -65,7 +65,8 @@ type world struct {
 	message string                                           // of every commit; empty: one that names the ref
 	refs    gitsource.Refs                                   // where the repository's refs are
 	changed func(from, to batuta.Revision) ([]string, error) // nil: everything is new
-	tests   []trial.Request                                  // that were run
+	merged  func(base, head batuta.Revision) batuta.Revision
+	tests   []trial.Request // that were run
 	onTest  func(context.Context, trial.Request) (trial.Report, error)
 	down    map[batuta.ShipName]bool             // ships that do not answer
 	sick    bool                                 // what is started exits
@@ -148,16 +149,6 @@ func (w *world) Refs(context.Context, gitsource.Repository) (gitsource.Refs, err
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return gitsource.Refs{Default: w.refs.Default, Tips: maps.Clone(w.refs.Tips)}, nil
-}
-
-// Changed asks the test.
-func (w *world) Changed(_ context.Context, _ gitsource.Repository, _ string, from, to batuta.Revision, _ string) ([]string, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.changed == nil {
-		return nil, &batuta.Error{Kind: batuta.NotFound, Message: "no revision " + string(from)}
-	}
-	return w.changed(from, to)
 }
 
 // Test passes what the test lets pass.

@@ -361,37 +361,3 @@ func TestAppsTakeTurns(t *testing.T) {
 		t.Errorf("served %v, want %v", order, want)
 	}
 }
-
-// TestAPullRequestIsBuiltAndTested, and nothing more: it makes no release, and
-// it stands in nobody's way. The recipe says which are wanted.
-func TestAPullRequestIsBuiltAndTested(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	s := w.start(t)
-	pull := func(n int, target string, fork bool) batuta.RunID {
-		r, err := s.Take(t.Context(), batuta.Delivery{
-			App: testApp, Forge: "gitea", Delivery: fmt.Sprint("pull-", n), Event: "pull_request", Ref: "refs/heads/topic", After: revision("one"), Sender: "ana",
-			Pull: &batuta.PullRequest{Number: n, Source: "topic", Target: target, Fork: fork},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r.Run
-	}
-	s.skips(t, pull(1, "main", false), "there is no on.pull_request in batuta.yml")
-	w.edit("batuta.yml", `"release/*"]`, `"release/*"]}, pull_request: {branches: [main]`)
-	run := s.succeeds(t, pull(2, "main", false))
-	if run.Release != 0 || run.Environment != "" || run.Push.Pull == nil || !slices.ContainsFunc(run.Steps, func(s batuta.Step) bool { return strings.HasPrefix(s.Name, "build ") }) {
-		t.Errorf("the pull request's run: %+v", run)
-	}
-	want(t, w.running("qa"))
-	if releases, err := s.store.Releases(t.Context(), testApp, 10); err != nil || len(releases) != 0 {
-		t.Errorf("releases %+v, %v", releases, err)
-	}
-	s.skips(t, pull(3, "dev", false), "target dev is not among on.pull_request.branches (main)")
-	s.skips(t, pull(4, "main", true), "pull request 4 comes from a fork")
-	all, err := s.store.Deliveries(t.Context(), testApp, 1)
-	if err != nil || len(all) != 1 || all[0].Decision != "ignored: pull request 4 comes from a fork" {
-		t.Errorf("deliveries %+v, %v", all, err)
-	}
-}
