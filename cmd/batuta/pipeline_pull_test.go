@@ -93,7 +93,7 @@ func TestAPullRequestIsComparedWithWhereItLeftItsTarget(t *testing.T) {
 	} {
 		w.mu.Lock()
 		w.refs = gitsource.Refs{Tips: map[string]batuta.Revision{"refs/heads/main": c.tip}}
-		w.merged = func(base, head batuta.Revision) batuta.Revision { return c.merged[base] }
+		w.merged = func(base, _ batuta.Revision) batuta.Revision { return c.merged[base] }
 		w.mu.Unlock()
 		id := s.pull(t, n+1, "main", false)
 		if c.skips {
