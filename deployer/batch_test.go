@@ -71,6 +71,17 @@ func (h *harbour) order(method string) func() string {
 	}
 }
 
+// slow has each call of a method take its time.
+func slow(s *shiptest.Fake, method string, takes time.Duration) {
+	inner := s.Before
+	s.Before = func(c shiptest.Call) error {
+		if c.Method == method {
+			time.Sleep(takes)
+		}
+		return inner(c)
+	}
+}
+
 func TestBatches(t *testing.T) {
 	fixed := strings.ReplaceAll(fourInstances, "http: 8080", `http: "8080:80"`)
 	for name, c := range map[string]struct {

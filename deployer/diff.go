@@ -326,29 +326,3 @@ func yield(changes []Change, to *Change, k Container, p Port) {
 		changes[n].StopFirst = fmt.Sprintf("host port %d goes to %s", p.Host, to.Instance)
 	}
 }
-
-// orphans gives the changes that stop what is no longer declared, after all
-// waves: first what belongs to no declared service, then the others in the
-// reverse of the order in which they start.
-func (d differ) orphans() []Change {
-	wave, last := d.want.waveOf(), len(d.want.Waves)+1
-	var out []Change
-	for n := range d.have.Containers {
-		c := &d.have.Containers[n]
-		if d.declared[c.Instance] {
-			continue
-		}
-		if _, hook := c.hook(); hook {
-			continue
-		}
-		o := Change{
-			Action: Stop, Wave: last, Service: c.Service, Instance: c.Instance, Ship: c.Ship,
-			Old: []string{c.ID}, Reasons: []string{"no longer declared"}, old: []Container{*c},
-		}
-		if w, known := wave[c.Service]; known {
-			o.Wave = 2*last - w
-		}
-		out = append(out, o)
-	}
-	return arranged(out, func(a, b *Change) int { return cmp.Compare(a.Wave, b.Wave) })
-}

@@ -94,20 +94,52 @@ services:
 `
 		h.live(t, h.spec(t, text, image(1)))
 		stops := h.order("Stop")
-		for _, s := range h.ships { // a stop takes its time
-			inner := s.Before
-			s.Before = func(c shiptest.Call) error {
-				if c.Method == "Stop" {
-					time.Sleep(time.Second)
-				}
-				return inner(c)
-			}
+		for _, s := range h.ships {
+			slow(s, "Stop", time.Second)
 		}
 		h.live(t, h.spec(t, strings.ReplaceAll(strings.ReplaceAll(text, "count: 2", "count: 1"), "  gone: {build: web, count: 1}\n", ""), image(1)))
 		if got := stops(); got != "gone-1 | b-2 | a-2" {
 			t.Errorf("stopped %s", got)
 		}
 	})
+}
+
+// What no document tells of any more is known from the containers' labels.
+func TestWhatIsGoneStopsBeforeWhatItRequired(t *testing.T) {
+	text := `
+services:
+  cache: {build: web, count: 1}
+  api: {build: web, count: 1, requires: [db]}
+  db: {build: web, count: 2, requires: [cache]}
+  site: {build: web, count: 1, requires: [api]}
+  last: {build: web, count: 1, requires: [site]}
+`
+	for name, c := range map[string]struct{ after, want string }{
+		"all":           {"services: {}", "last-1 | site-1 | api-1 | db-1 db-2 | cache-1"},
+		"some":          {"services: {db: {build: web, count: 1}, last: {build: web, count: 1}}", "site-1 | api-1 | db-2 | cache-1"},
+		"turned round":  {"services: {cache: {build: web, count: 1, requires: [last]}, last: {build: web, count: 1}}", "site-1 | api-1 | db-1 db-2"},
+		"taken down":    {"", "last-1 | site-1 | api-1 | db-1 db-2 | cache-1"},
+		"a middle gone": {"services: {api: {build: web, count: 1, requires: [cache]}, cache: {build: web, count: 1}}", "db-1 db-2 last-1 | site-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHarbour("ship-a")
+				h.live(t, h.spec(t, text, image(1)))
+				stops := h.order("Stop")
+				for _, s := range h.ships {
+					slow(s, "Stop", time.Second)
+				}
+				if c.after != "" {
+					h.live(t, h.spec(t, c.after, image(1)))
+				} else if err := h.Down(t.Context(), qa); err != nil {
+					t.Fatal(err)
+				}
+				if got := stops(); got != c.want {
+					t.Errorf("stopped %s; want %s", got, c.want)
+				}
+			})
+		})
+	}
 }
 
 func TestEventsTellTheHistoryOfEveryInstance(t *testing.T) {

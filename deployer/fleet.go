@@ -3,11 +3,9 @@ package deployer
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -144,38 +142,6 @@ func (f *Fleet) Show(have State) []batuta.ContainerState {
 		})
 	}
 	return out
-}
-
-// Down stops and removes everything of the scope on all ships at once, its
-// volumes aside, and reports the ships where that did not succeed.
-func (f *Fleet) Down(ctx context.Context, s Scope) error {
-	names := slices.Sorted(maps.Keys(f.ships))
-	errs := make([]error, len(names))
-	var all sync.WaitGroup
-	for n, name := range names {
-		all.Go(func() { errs[n] = f.clear(ctx, name, s) })
-	}
-	all.Wait()
-	return errors.Join(errs...)
-}
-
-// clear removes everything of the scope on one ship.
-func (f *Fleet) clear(ctx context.Context, name batuta.ShipName, s Scope) error {
-	ship := f.ships[name]
-	containers, err := f.containers(ctx, name, s, f.options.Ask)
-	if err != nil {
-		return unavailable(name, err)
-	}
-	errs := make([]error, len(containers))
-	var all sync.WaitGroup
-	for n, c := range containers {
-		all.Go(func() { errs[n] = f.discard(ctx, c) })
-	}
-	all.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	return errors.Join(f.act(ctx, 0, func(ctx context.Context) error { return ship.RemoveNetwork(ctx, s) }), f.endOn(ctx, name, s))
 }
 
 func unavailable(ship batuta.ShipName, why error) error {

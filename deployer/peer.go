@@ -31,10 +31,17 @@ func (i *Instance) peers() []batuta.InstanceName {
 	return out
 }
 
-// Bind has the Config of each instance change with those of its peers, once
-// all are sealed: a container that takes another's network or volumes is of no
-// use once that one is replaced.
-func Bind(all []Instance) {
+// Bind tells the instances what their services require, and has the Config of
+// each change with those of its peers, once all are sealed: a container that
+// takes another's network or volumes is of no use once that one is replaced.
+func (s Spec) Bind() {
+	for n := range s.Instances {
+		s.Instances[n].Requires = s.Services[s.Instances[n].Service].Requires
+	}
+	bind(s.Instances)
+}
+
+func bind(all []Instance) {
 	at := make(map[batuta.InstanceName]*Instance, len(all))
 	for n := range all {
 		at[all[n].Name] = &all[n]

@@ -79,7 +79,7 @@ func (d *Document) Resolve(in Input) (Spec, error) {
 	if err := doc.Err(); err != nil {
 		return Spec{}, err
 	}
-	Bind(spec.Instances)
+	spec.Bind()
 	spec.Waves, spec.Warnings = waves(b.Services), r.warnings(d.file)
 	spec.sort()
 	return spec, nil

@@ -30,8 +30,11 @@ type Instance struct {
 	Settings
 	Config string `json:"config"` // hash of all of the above; equal config, equal container
 
-	Spec      string `json:"-"` // all of the above as JSON, secrets as keyed hashes; kept in the label batuta.spec
-	StopFirst bool   `json:"-"` // the old one has to stop before a new one starts; not the container's business
+	Spec string `json:"-"` // all of the above as JSON, secrets as keyed hashes; kept in the label batuta.spec
+	// Requires are the services that its own requires; kept in the label
+	// batuta.requires, for when the document does not tell any more.
+	Requires  []batuta.ServiceName `json:"-"`
+	StopFirst bool                 `json:"-"` // the old one has to stop before a new one starts; not the container's business
 
 	secrets []string // the values in Env that must not be shown
 }
@@ -141,7 +144,8 @@ type Container struct {
 	Ship     batuta.ShipName
 	Release  batuta.ReleaseNumber // the release that started it
 	Config   string
-	Spec     string // the label batuta.spec: Instance.Spec of when it was created; empty if it has none
+	Spec     string               // the label batuta.spec: Instance.Spec of when it was created; empty if it has none
+	Requires []batuta.ServiceName // the label batuta.requires: Instance.Requires of when it was created
 	Image    batuta.Image
 	ImageID  string // Docker's own, as Find tells it
 	State    string // Docker's: created, running, restarting, exited, dead

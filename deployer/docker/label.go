@@ -21,15 +21,16 @@ const (
 	labelInstance    = "batuta.instance"
 	labelRelease     = "batuta.release"
 	labelConfig      = "batuta.config"
-	labelSpec        = "batuta.spec"   // deployer.Instance.Spec
-	labelImage       = "batuta.image"  // repository@digest: Docker forgets it when the image's name goes
-	labelPool        = "batuta.pool"   // of a network: the range that its addresses are from
-	labelRole        = "batuta.role"   // of what Batuta makes for itself: probe, pool, lock, note
-	labelHolder      = "batuta.holder" // of a lock: who has it
-	labelTTL         = "batuta.ttl"    // of a lock: how long after it was made it ends
-	labelChange      = "batuta.change" // of a note: deployer.Note.Change
-	labelLeft        = "batuta.left"   // of a note: deployer.Note.Left
-	labelSeats       = "batuta.seats"  // of a note: deployer.Note.Seats
+	labelSpec        = "batuta.spec"     // deployer.Instance.Spec
+	labelRequires    = "batuta.requires" // deployer.Instance.Requires, with spaces between; none if it requires nothing
+	labelImage       = "batuta.image"    // repository@digest: Docker forgets it when the image's name goes
+	labelPool        = "batuta.pool"     // of a network: the range that its addresses are from
+	labelRole        = "batuta.role"     // of what Batuta makes for itself: probe, pool, lock, note
+	labelHolder      = "batuta.holder"   // of a lock: who has it
+	labelTTL         = "batuta.ttl"      // of a lock: how long after it was made it ends
+	labelChange      = "batuta.change"   // of a note: deployer.Note.Change
+	labelLeft        = "batuta.left"     // of a note: deployer.Note.Left
+	labelSeats       = "batuta.seats"    // of a note: deployer.Note.Seats
 
 	labelPrefix = "batuta."
 )
@@ -62,10 +63,22 @@ func instanceLabels(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Instanc
 	labels[labelRelease] = strconv.Itoa(int(r))
 	labels[labelConfig] = i.Config
 	labels[labelSpec] = i.Spec
+	for _, service := range i.Requires {
+		labels[labelRequires] = strings.TrimSpace(labels[labelRequires] + " " + string(service))
+	}
 	if i.Image != (batuta.Image{}) {
 		labels[labelImage] = i.Image.String()
 	}
 	return labels
+}
+
+// required reads the label batuta.requires.
+func required(label string) []batuta.ServiceName {
+	var out []batuta.ServiceName
+	for name := range strings.FieldsSeq(label) {
+		out = append(out, batuta.ServiceName(name))
+	}
+	return out
 }
 
 // inScope selects what has the scope's labels.

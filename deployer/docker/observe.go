@@ -130,7 +130,8 @@ func listed(ship batuta.ShipName, l container.Summary) *deployer.Container {
 		},
 		Service: batuta.ServiceName(l.Labels[labelService]), Instance: batuta.InstanceName(l.Labels[labelInstance]),
 		Ship: ship, Release: batuta.ReleaseNumber(release), Config: l.Labels[labelConfig], Spec: l.Labels[labelSpec],
-		Image: imageOf(l.Labels[labelImage]), ImageID: l.ImageID, State: l.State, Created: time.Unix(l.Created, 0),
+		Requires: required(l.Labels[labelRequires]),
+		Image:    imageOf(l.Labels[labelImage]), ImageID: l.ImageID, State: l.State, Created: time.Unix(l.Created, 0),
 	}
 	if len(l.Names) > 0 {
 		out.Name = strings.TrimPrefix(l.Names[0], "/")

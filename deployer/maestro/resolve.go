@@ -45,7 +45,7 @@ func (d *Document) Resolve(in deployer.Input) (deployer.Spec, error) {
 	}
 	r.clashes(spec.Instances)
 	r.granted(spec.Instances)
-	deployer.Bind(spec.Instances)
+	spec.Bind()
 	problems, warnings := r.outcome()
 	if err := problems.Err(); err != nil {
 		return deployer.Spec{}, err

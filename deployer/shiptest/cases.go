@@ -16,6 +16,7 @@ import (
 
 func life(t *testing.T, b *bench) {
 	i := b.instance("a", serves(), published)
+	i.Requires = []batuta.ServiceName{"cache", "db"}
 	id := b.create(t, i)
 	c := b.only(t)
 	if c.ID != id || c.State != "created" || c.Created.IsZero() {
@@ -24,7 +25,7 @@ func life(t *testing.T, b *bench) {
 	if c.Scope != b.scope || c.Service != "web" || c.Instance != "web-1" || c.Ship != b.Name || c.Release != 7 {
 		t.Errorf("whose it is: %+v", c)
 	}
-	if c.Config != i.Config || c.Spec != i.Spec || c.Image != i.Image {
+	if c.Config != i.Config || c.Spec != i.Spec || !slices.Equal(c.Requires, i.Requires) || c.Image != i.Image {
 		t.Errorf("what it is: %+v", c)
 	}
 	if err := b.Ship.Start(t.Context(), id); err != nil {

@@ -60,7 +60,7 @@ func (f *Fake) newBox(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Insta
 	return &box{
 		Container: deployer.Container{
 			ID: fmt.Sprintf("%s-%04d", f.name, f.made), Name: f.nameFor(s, i),
-			Scope: s, Service: i.Service, Instance: i.Name, Ship: f.name, Release: r, Config: i.Config, Spec: i.Spec,
+			Scope: s, Service: i.Service, Instance: i.Name, Ship: f.name, Release: r, Config: i.Config, Spec: i.Spec, Requires: i.Requires,
 			Image: i.Image, ImageID: f.find(cmp.Or(i.Reference, i.Image.String())), State: "created", Created: time.Now(),
 		},
 		mu: &f.mu, diary: &f.diary, of: i, behaviour: behave(i), ended: make(chan struct{}),
