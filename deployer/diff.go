@@ -64,7 +64,7 @@ type holder struct {
 func (s Spec) claimed() map[batuta.ShipName]bool {
 	out := map[batuta.ShipName]bool{}
 	for n := range s.Instances {
-		if slices.ContainsFunc(s.Instances[n].Ports, func(p Port) bool { return p.Host != 0 }) {
+		if slices.ContainsFunc(s.Instances[n].onHost(), func(p Port) bool { return p.Host != 0 }) {
 			out[s.Instances[n].Ship] = true
 		}
 	}
@@ -275,7 +275,7 @@ func (d differ) blocks(changes []Change) {
 		if kept[c.Container] {
 			continue
 		}
-		for _, p := range c.want.Ports {
+		for _, p := range c.want.onHost() {
 			for _, h := range d.holders[berth{c.Ship, p.Host}] {
 				if p.clashes(h.at) && !kept[h.ID] && h.ID != c.Container {
 					c.blockedBy(h.Container, p)

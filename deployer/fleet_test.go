@@ -67,7 +67,7 @@ func (h *harbour) input(t *testing.T, web batuta.Image) deployer.Input {
 	return deployer.Input{
 		Scope: qa, Release: 7, Ships: h.infos, Key: []byte("key"),
 		Images:  map[batuta.ImageName]batuta.Image{"web": web},
-		Allow:   deployer.Policy{Paths: []string{"/storage/"}},
+		Allow:   deployer.Policy{Paths: []string{"/storage/"}, Privileges: []batuta.Privilege{batuta.HostNetwork}},
 		Secret:  func(name string) (string, bool) { return "hush-" + name, name != "unknown" },
 		Current: h.Observe(context.WithoutCancel(t.Context()), qa).Containers,
 	}

@@ -10,7 +10,11 @@ import (
 	"batuta"
 )
 
-const sharedNet = "container:" // before the instance whose network is shared
+// What net says, beside the name of a network.
+const (
+	hostNet   = "host"       // the ship's own network
+	sharedNet = "container:" // before the instance whose network is shared
+)
 
 // needs tells whether an instance's container can only be made when another's
 // is there: it names that one.

@@ -19,7 +19,7 @@ type placed struct {
 }
 
 // placeAll gives every instance of the document its ship: first those that
-// name it, then the counted services in the order of their names.
+// name it, then the counted services.
 func (r *resolver) placeAll() {
 	for _, ship := range r.current {
 		r.load[ship]++
@@ -30,9 +30,11 @@ func (r *resolver) placeAll() {
 			r.places[name] = r.named(name, s)
 		}
 	}
-	for _, name := range services {
-		if s := r.body.Services[name]; s.Count != nil {
-			r.places[name] = r.chosen(name, s)
+	for _, name := range r.inOrder(services) {
+		s := r.body.Services[name]
+		r.places[name] = r.chosen(name, s)
+		for _, p := range r.places[name] {
+			r.occupy(p.ship, s.traits)
 		}
 	}
 }
@@ -53,6 +55,7 @@ func (r *resolver) named(name batuta.ServiceName, s service) []placed {
 		if r.current[i] != own.Ship {
 			r.load[own.Ship]++
 		}
+		r.occupy(own.Ship, s.under(own.traits))
 		out = append(out, placed{i, own.Ship, own})
 	}
 	return out
@@ -69,7 +72,7 @@ func (r *resolver) chosen(name batuta.ServiceName, s service) []placed {
 	case s.Count.each:
 		return r.onEach(name, ships)
 	}
-	where, fits := newBalance(ships, s.Spread, r.load).place(name, s.Count.n, r.current)
+	where, fits := newBalance(r.withRoom(name, s, ships), s.Spread, r.load).place(name, s.Count.n, r.current)
 	if !fits {
 		where, fits = r.staying(name, s)
 	}

@@ -93,6 +93,47 @@ func TestPlacement(t *testing.T) {
 	}
 }
 
+func TestPlacementLooksForFreeHostPorts(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ before, text, want string }{
+		"two services want one port":            {"", `{a: {build: web, count: 1, ports: {http: "80:80"}}, b: {build: web, count: 1, ports: {http: "81:80"}}}`, "a-1 0000, b-1 0001"},
+		"one is held by whoever names it":       {"", `{a: {build: web, count: 1, ports: {http: "80:80"}}, b: {build: web, ports: {http: "81:80"}, instances: {b-1: {ship: ship-0000}}}}`, "a-1 0001, b-1 0000"},
+		"the ship's own network":                {"", `{a: {build: web, count: 1, net: host, ports: {http: 80}}, b: {build: web, count: 2, ports: {http: "81:80"}}}`, "a-1 0000, b-1 0001, b-2 0002"},
+		"another protocol is another port":      {"", `{a: {build: web, count: 3, ports: {http: "80:80"}}, b: {build: web, count: 1, ports: {http: "81:80/udp"}}}`, "a-1 0000, a-2 0001, a-3 0002, b-1 0000"},
+		"less choice goes first":                {"", `{a: {build: web, count: 1, ports: {http: "80:80"}}, b: {build: web, count: 1, on: {zone: a}, ports: {http: "80:80"}}}`, "a-1 0001, b-1 0000"},
+		"who is there stays":                    {`{b: {build: web, count: 1, ports: {http: "80:80"}}}`, `{a: {build: web, count: 1, ports: {http: "80:80"}}, b: {build: web, count: 1, ports: {http: "80:80"}}}`, "a-1 0001, b-1 0000"},
+		"who is there goes if it has to":        {`{b: {build: web, count: 2, ports: {http: "80:80"}}}`, `{a: {build: web, count: 2, ports: {http: "80:80"}}, b: {build: web, count: 1, ports: {http: "80:80"}}}`, "a-1 0002, a-2 0001, b-1 0000"},
+		"a service's instances never share one": {"", `{a: {build: web, count: 3, ports: {http: "80:80"}}}`, "a-1 0000, a-2 0001, a-3 0002"},
+	} {
+		var have []deployer.Container
+		if c.before != "" {
+			before, err := resolve(t, "services: "+c.before, fleetOf(3), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			have = running(before)
+		}
+		doc, err := deployer.Parse("qa.yml", []byte("batuta: 1\nservices: "+c.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := doc.Resolve(deployer.Input{
+			Scope: qa, Ships: fleetOf(3), Current: have, Images: map[batuta.ImageName]batuta.Image{"web": image(1)}, Allow: deployer.Everything(),
+		})
+		var at []string
+		for _, i := range got.Instances {
+			at = append(at, fmt.Sprint(i.Name, " ", strings.TrimPrefix(string(i.Ship), "ship-")))
+		}
+		slices.Sort(at)
+		if text := strings.Join(at, ", "); err != nil || text != c.want {
+			t.Errorf("%s: %s, %v; want %s", name, text, err, c.want)
+		}
+	}
+	if _, err := resolve(t, `services: {a: {build: web, count: 2, ports: {http: "80:80"}}}`, fleetOf(1), nil); err == nil || !strings.Contains(err.Error(), "both want host port 80") {
+		t.Errorf("no ship is free: %v", err)
+	}
+}
+
 func TestPolicyRefusesWhatIsBeyondTheUsual(t *testing.T) {
 	t.Parallel()
 	for text, hint := range map[string]string{

@@ -130,7 +130,7 @@ func (k *inspector) inspect(i Instance) {
 // connections looks at what the container is joined with.
 func (k *inspector) connections(i Instance) {
 	switch peer, shares := netPeer(i.NetworkMode); {
-	case i.NetworkMode == "host":
+	case i.NetworkMode == hostNet:
 		k.need(i, batuta.HostNetwork, "net", "", "net: host is the ship's own network")
 	case shares && !k.own[peer]:
 		k.need(i, batuta.ForeignContainers, "net", "", fmt.Sprintf("%s is not an instance of this environment", peer))

@@ -105,6 +105,23 @@ func (p Port) clashes(q Port) bool {
 
 func anyAddress(a string) bool { return a == "" || a == "0.0.0.0" || a == "::" }
 
+// onHost are the ports that a container holds of its ship: those that it
+// publishes, or all that are declared if the ship's network is its own.
+func onHost(networkMode string, declared []Port) []Port {
+	if networkMode != hostNet {
+		return declared
+	}
+	out := slices.Clone(declared)
+	for n := range out {
+		out[n].Host = out[n].Container
+	}
+	return out
+}
+
+// onHost are the ports of its ship that the instance holds; Host of some may
+// be 0.
+func (i *Instance) onHost() []Port { return onHost(i.NetworkMode, i.Ports) }
+
 // String is the port as a plan shows it: 8080 or 8080:80/udp.
 func (p Port) String() string {
 	s := strconv.Itoa(p.Container)
@@ -143,7 +160,7 @@ func (r *resolver) portClashes(instances []Instance) {
 	}
 	taken := map[string][]holder{}
 	for _, i := range instances {
-		for _, p := range i.Ports {
+		for _, p := range i.onHost() {
 			if _, known := r.ships[i.Ship]; !known {
 				continue
 			}

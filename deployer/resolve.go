@@ -113,6 +113,7 @@ type resolver struct {
 	current map[batuta.InstanceName]batuta.ShipName
 	load    map[batuta.ShipName]int // instances of the whole document
 	places  map[batuta.ServiceName][]placed
+	room    room
 	infos   map[batuta.ServiceName]map[string]text
 	told    map[string]bool
 	matched map[string]matched // by selector
@@ -123,7 +124,8 @@ type resolver struct {
 func newResolver(doc *document.Document, b body, in Input) *resolver {
 	r := &resolver{
 		doc: doc, body: b, in: in, ships: map[batuta.ShipName]ShipInfo{}, current: whereabouts(in.Current),
-		load: map[batuta.ShipName]int{}, places: map[batuta.ServiceName][]placed{}, infos: map[batuta.ServiceName]map[string]text{}, told: map[string]bool{}, matched: map[string]matched{},
+		load: map[batuta.ShipName]int{}, room: room{taken: map[batuta.ShipName][]Port{}, stays: map[batuta.ShipName]map[batuta.ServiceName][]Port{}},
+		places: map[batuta.ServiceName][]placed{}, infos: map[batuta.ServiceName]map[string]text{}, told: map[string]bool{}, matched: map[string]matched{},
 	}
 	for _, s := range in.Ships {
 		r.ships[s.Name] = s

@@ -171,8 +171,9 @@ type (
 	Observer interface {
 		// Containers lists all containers of ours in the scope, in any state.
 		Containers(ctx context.Context, s Scope) ([]Container, error)
-		// Taken lists the host ports that the ship's running containers hold,
-		// ours or not.
+		// Taken lists the host ports that are published for the ship's running
+		// containers, ours or not, and those on which processes of the ship
+		// listen, as far as that can be told.
 		Taken(ctx context.Context) ([]Taken, error)
 	}
 

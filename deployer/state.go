@@ -50,7 +50,7 @@ func (c Container) ran() bool { return c.State != "created" }
 // if it is being restarted; some may be told twice.
 func (c Container) held() []Port {
 	spec, _ := recall(c)
-	return slices.Concat(c.Ports, spec.Ports)
+	return slices.Concat(c.Ports, onHost(spec.NetworkMode, spec.Ports))
 }
 
 // condition is the state for a person: exited 1.

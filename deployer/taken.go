@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -11,24 +12,25 @@ import (
 	"batuta"
 )
 
-// Taken is a host port that a running container of a ship holds.
+// Taken is a host port of a ship that is held.
 type Taken struct {
 	Port  Port   // Host, Address and Protocol; the container's own is not told
-	By    string // Docker's name for the container
-	Scope Scope  // whose it is; zero if it is none of ours
+	By    string // Docker's name for the container that it is published for; empty: a process listens there
+	Scope Scope  // whose container it is; zero if it is none of ours
 }
 
 // Clash is a host port that an instance needs and that a container of another
-// scope holds. The plan may not stop that one, and so cannot be applied.
+// scope or a process of the ship holds. The plan may not stop that one, and so
+// cannot be applied.
 type Clash struct {
 	Ship     batuta.ShipName     `json:"ship"`
 	Port     int                 `json:"port"`
-	By       string              `json:"by"` // Docker's name for the container
+	By       string              `json:"by"` // Docker's name for the container; empty: a process
 	Instance batuta.InstanceName `json:"instance"`
 }
 
 func (c Clash) String() string {
-	return fmt.Sprintf("host port %d of %s, which %s needs, is held by %s", c.Port, c.Ship, c.Instance, c.By)
+	return fmt.Sprintf("host port %d of %s, which %s needs, is held by %s", c.Port, c.Ship, c.Instance, cmp.Or(c.By, "a process there"))
 }
 
 // Compare is Diff with what only the ships know: one that is needed and was
@@ -63,13 +65,15 @@ func (f *Fleet) Compare(ctx context.Context, want Spec, have State) Plan {
 	return Diff(want, have)
 }
 
-// claims are the fixed host ports that the change has Docker publish.
+// claims are the fixed host ports that the change's new container holds.
 func (c Change) claims() []Port {
-	if c.want == nil || c.current != nil && c.current.running() || !slices.ContainsFunc(c.want.Ports, func(p Port) bool { return p.Host != 0 }) {
+	if c.want == nil || c.current != nil && c.current.running() || !slices.ContainsFunc(c.want.onHost(), fixed) {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(c.want.Ports), func(p Port) bool { return p.Host == 0 })
+	return slices.DeleteFunc(slices.Clone(c.want.onHost()), func(p Port) bool { return !fixed(p) })
 }
+
+func fixed(p Port) bool { return p.Host != 0 }
 
 // claiming are the ships on which the plan claims host ports, sorted.
 func (p Plan) claiming() []batuta.ShipName {
@@ -90,7 +94,7 @@ func (d differ) clashes(changes []Change) []Clash {
 	for _, c := range changes {
 		for _, p := range c.claims() {
 			for _, t := range d.have.Taken[c.Ship] {
-				if t.Scope != d.want.Scope && p.clashes(t.Port) {
+				if t.Scope != d.want.Scope && p.clashes(t.Port) && !d.ownProcess(c.Ship, t) {
 					out = append(out, Clash{Ship: c.Ship, Port: p.Host, By: t.By, Instance: c.Instance})
 				}
 			}
@@ -98,4 +102,13 @@ func (d differ) clashes(changes []Change) []Clash {
 	}
 	slices.SortFunc(out, func(a, b Clash) int { return strings.Compare(a.String(), b.String()) })
 	return slices.Compact(out)
+}
+
+// ownProcess tells whether what listens may be a process of one of the scope's
+// containers that have the ship's network.
+func (d differ) ownProcess(ship batuta.ShipName, t Taken) bool {
+	return t.By == "" && slices.ContainsFunc(d.have.Containers, func(c Container) bool {
+		spec, _ := recall(c)
+		return c.Ship == ship && c.alive() && spec.NetworkMode == hostNet
+	})
 }

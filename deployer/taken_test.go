@@ -50,6 +50,47 @@ func TestAHostPortOfAnotherScopeIsFoundBeforeAnythingIsTouched(t *testing.T) {
 	})
 }
 
+func TestAHostPortOfAProcessIsFoundBeforeAnythingIsTouched(t *testing.T) {
+	const why = "host port 9300 of ship-b, which web-2 needs, is held by a process there"
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a", "ship-b")
+		h.live(t, h.spec(t, oneService, image(1)))
+		h.ships["ship-b"].Listens = []deployer.Port{{Host: 9300, Protocol: "udp"}, {Host: 9301, Protocol: "tcp"}}
+		plan, err := h.Plan(t.Context(), h.spec(t, fixedPort, image(2)))
+		if err != nil || strings.Contains(plan.String(), "cannot be applied") {
+			t.Errorf("plan = %v\n%s", err, plan)
+		}
+		h.ships["ship-b"].Listens = []deployer.Port{{Host: 9300, Address: "10.0.0.1", Protocol: "tcp"}}
+		h.wantUntouched(t, plan, why)
+	})
+}
+
+// With the ship's network an instance holds its ports there, as if they were
+// published.
+func TestPortsOfTheShipsOwnNetworkAreFixed(t *testing.T) {
+	hosted := strings.ReplaceAll(oneService, "ports:", "net: host, ports:")
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a", "ship-b")
+		h.behave(func(i deployer.Instance) shiptest.Behaviour { return shiptest.Behaviour{Port: 8080} })
+		h.live(t, h.spec(t, hosted, image(1)))
+		plan, err := h.Plan(t.Context(), h.spec(t, hosted, image(2)))
+		if err != nil || !strings.Contains(plan.String(), "web-1 on ship-a: stop, then start (fixed host port 8080)") {
+			t.Errorf("plan = %v\n%s", err, plan)
+		}
+		h.live(t, h.spec(t, hosted, image(2)))
+		published := strings.ReplaceAll(oneService, "http: 8080", `http: "8080:8080"`)
+		h.live(t, h.spec(t, published, image(3)))
+		h.live(t, h.spec(t, hosted, image(4)))
+		other := h.spec(t, hosted, image(4))
+		other.Scope.Environment = "production"
+		plan, err = h.Plan(t.Context(), other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.wantUntouched(t, plan, "host port 8080 of ship-a, which web-1 needs, is held by a process there")
+	})
+}
+
 // wantUntouched applies a plan and wants it refused, with nothing changed.
 func (h *harbour) wantUntouched(t *testing.T, plan deployer.Plan, why string) {
 	t.Helper()

@@ -150,7 +150,7 @@ func (t *task) apart() bool {
 // barred tells whether a container holds a host port that the task's new one is
 // to have.
 func (t *task) barred(c Container) bool {
-	return c.Ship == t.Ship && slices.ContainsFunc(t.want.Ports, func(p Port) bool { return slices.ContainsFunc(c.held(), p.clashes) })
+	return c.Ship == t.Ship && slices.ContainsFunc(t.want.onHost(), func(p Port) bool { return slices.ContainsFunc(c.held(), p.clashes) })
 }
 
 // revive starts what was stopped for the task and waits until it is ready.

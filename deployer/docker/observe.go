@@ -62,41 +62,6 @@ func (s *Ship) containers(ctx context.Context, scope deployer.Scope) ([]deployer
 	return out, nil
 }
 
-// Taken lists the host ports that the running containers of the ship hold.
-func (s *Ship) Taken(ctx context.Context) ([]deployer.Taken, error) {
-	out, err := s.taken(ctx)
-	return out, s.fault(err, "list host ports")
-}
-
-func (s *Ship) taken(ctx context.Context) ([]deployer.Taken, error) {
-	c, err := s.engine(ctx)
-	if err != nil {
-		return nil, err
-	}
-	list, err := c.ContainerList(ctx, container.ListOptions{})
-	if err != nil {
-		return nil, err
-	}
-	var out []deployer.Taken
-	for _, l := range list {
-		by := listed(s.name, l)
-		for _, p := range l.Ports {
-			if p.PublicPort == 0 {
-				continue
-			}
-			at := deployer.Port{Host: int(p.PublicPort), Address: p.IP, Protocol: p.Type}
-			if p.IP == "0.0.0.0" {
-				at.Address = ""
-			}
-			out = append(out, deployer.Taken{Port: at, By: by.Name, Scope: by.Scope})
-		}
-	}
-	slices.SortFunc(out, func(a, b deployer.Taken) int {
-		return cmp.Or(a.Port.Host-b.Port.Host, strings.Compare(a.Port.Address, b.Port.Address), strings.Compare(a.By, b.By))
-	})
-	return out, nil
-}
-
 // look completes what the list says of a container.
 func (s *Ship) look(ctx context.Context, l container.Summary) (*deployer.Container, error) {
 	out := listed(s.name, l)

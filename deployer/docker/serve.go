@@ -19,6 +19,7 @@ type question struct {
 	Host    string          `json:"host,omitempty"` // where to connect to, without the port
 	Check   *deployer.Check `json:"check,omitempty"`
 	Measure bool            `json:"measure,omitempty"` // what the ship has left is asked, instead of a check
+	Listens bool            `json:"listens,omitempty"` // on which ports processes of the ship listen is asked
 }
 
 // answer is one line that a probe container writes.
@@ -26,7 +27,8 @@ type answer struct {
 	ID    int    `json:"id"`
 	Error string `json:"error,omitempty"` // why the check did not pass
 
-	Measures *measures `json:"measures,omitempty"`
+	Measures *measures       `json:"measures,omitempty"`
+	Ports    []deployer.Port `json:"ports,omitempty"`
 }
 
 // ServeProbes is what runs in a probe container, which is in its ship's
@@ -62,6 +64,8 @@ func (q question) answer(ctx context.Context) answer {
 	case q.Measure:
 		a.Measures = new(measures)
 		*a.Measures, err = takeMeasures("/") // which is on the disk that has all containers
+	case q.Listens:
+		a.Ports, err = listening("/proc/self/net")
 	case q.Check != nil:
 		err = q.attempt(ctx)
 	default:

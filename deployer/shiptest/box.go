@@ -55,6 +55,9 @@ func (b *box) start() {
 	b.printed = append(b.printed, b.behaviour.Prints...)
 	b.Ports = nil
 	for n, p := range b.of.Ports {
+		if b.of.NetworkMode == "host" {
+			break // nothing is published
+		}
 		if p.Host == 0 {
 			p.Host = 40000 + 100*len(b.ID) + n // nobody asks for these
 		}
@@ -112,9 +115,9 @@ func (b *box) stop(timeout time.Duration) <-chan struct{} {
 	return ended
 }
 
-func (b *box) wantsPortOf(other *box) bool {
-	return slices.ContainsFunc(b.of.Ports, func(p deployer.Port) bool {
-		return p.Host != 0 && slices.ContainsFunc(other.Ports, func(q deployer.Port) bool {
+func (b *box) wantsPortOf(taken []deployer.Port) bool {
+	return b.of.NetworkMode != "host" && slices.ContainsFunc(b.of.Ports, func(p deployer.Port) bool {
+		return p.Host != 0 && slices.ContainsFunc(taken, func(q deployer.Port) bool {
 			return p.Host == q.Host && p.Protocol == q.Protocol
 		})
 	})

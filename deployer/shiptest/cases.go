@@ -244,7 +244,25 @@ func environment(t *testing.T, b *bench) {
 	}
 }
 
-func hostPort(t *testing.T, b *bench) {
+func listens(t *testing.T, b *bench) {
+	number := freePort(t)
+	onHost := func(i *deployer.Instance) { i.NetworkMode = "host" }
+	b.run(t, b.instance("a", listensOn(number), onHost))
+	eventually(t, "the process is seen", func() error {
+		if got := b.taken(t, number); got.By != "" || got.Scope != (deployer.Scope{}) || got.Port != (deployer.Port{Host: number, Protocol: "tcp"}) {
+			return fmt.Errorf("port %d is taken as %+v; want it by a process", number, got)
+		}
+		return nil
+	})
+	late := b.create(t, b.instance("b", stubborn(), fixedAt(number)))
+	if err := b.Ship.Start(t.Context(), late); err == nil {
+		t.Error("a process and a container hold one host port")
+	}
+}
+
+// freePort is one that nobody holds here.
+func freePort(t *testing.T) int {
+	t.Helper()
 	free, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -253,9 +271,18 @@ func hostPort(t *testing.T, b *bench) {
 	if err := free.Close(); err != nil {
 		t.Fatal(err)
 	}
-	fixed := func(i *deployer.Instance) {
+	return number
+}
+
+func fixedAt(number int) func(*deployer.Instance) {
+	return func(i *deployer.Instance) {
 		i.Ports = []deployer.Port{{Name: "http", Container: 8080, Host: number, Protocol: "tcp"}}
 	}
+}
+
+func hostPort(t *testing.T, b *bench) {
+	number := freePort(t)
+	fixed := fixedAt(number)
 	first := b.run(t, b.instance("a", stubborn(), fixed))
 	second := b.create(t, b.instance("b", stubborn(), fixed))
 	if err := b.Ship.Start(t.Context(), second); err == nil {

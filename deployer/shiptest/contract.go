@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,7 @@ func Run(t *testing.T, open func(*testing.T) Fixture) {
 		"checks":                                checks,
 		"environment reaches the container":     environment,
 		"a host port has one holder":            hostPort,
+		"a process may have a host port":        listens,
 		"an image that is missing":              missing,
 		"what is gone is no error":              gone,
 		"every call gives up when its ctx ends": givesUp,
@@ -110,9 +112,17 @@ func serves() []string {
 	return busybox("sh", "-c", "/bin/busybox mkdir -p /www; echo all is well >/www/up; exec /bin/busybox httpd -f -p 8080 -h /www")
 }
 
+// listensOn serves on a port.
+func listensOn(port int) []string {
+	return busybox("httpd", "-f", "-p", strconv.Itoa(port))
+}
+
 // Known is how the commands of the contract behave; any other is healthy.
 func Known(i deployer.Instance) Behaviour {
 	switch {
+	case len(i.Command) > 4 && slices.Equal(i.Command[:4], listensOn(0)[:4]):
+		port, _ := strconv.Atoi(i.Command[4])
+		return Behaviour{Port: port}
 	case slices.Equal(i.Command, quits()):
 		return Behaviour{Exits: true, ExitAfter: time.Millisecond, ExitCode: 3, Prints: []string{"one", "two"}}
 	case slices.Equal(i.Command, stubborn()):

@@ -29,6 +29,9 @@ type Fake struct {
 	// After may lose the answer of a call that did its work.
 	After func(Call) error
 
+	// Listens are the ports on which processes of the ship listen that are in
+	// no container.
+	Listens []deployer.Port
 	// Own is what Facts tells; zero: a large idle ship.
 	Own deployer.Facts
 
@@ -172,9 +175,23 @@ func (f *Fake) Taken(ctx context.Context) (out []deployer.Taken, err error) {
 				})
 			}
 		}
+		for _, p := range f.listening() {
+			out = append(out, deployer.Taken{Port: p})
+		}
 		return nil
 	})
 	return out, err
+}
+
+// listening are the ports that processes have of the ship's own network.
+func (f *Fake) listening() []deployer.Port {
+	out := slices.Clone(f.Listens)
+	for _, b := range f.boxes {
+		if b.alive() && b.of.NetworkMode == "host" && b.behaviour.Port != 0 {
+			out = append(out, deployer.Port{Host: b.behaviour.Port, Protocol: "tcp"})
+		}
+	}
+	return out
 }
 
 // Pull takes note of the image.
@@ -193,11 +210,18 @@ func (f *Fake) Start(ctx context.Context, id string) error {
 			return err
 		}
 		for _, other := range f.boxes {
-			if other.alive() && b.wantsPortOf(other) {
+			if other.alive() && b.wantsPortOf(other.Ports) {
 				return &batuta.Error{Kind: batuta.Conflict, Message: "port is already allocated"}
 			}
 		}
+		if b.wantsPortOf(f.listening()) {
+			return &batuta.Error{Kind: batuta.Conflict, Message: "address already in use"}
+		}
+		taken := b.of.NetworkMode == "host" && slices.ContainsFunc(f.listening(), func(p deployer.Port) bool { return p.Host == b.behaviour.Port })
 		b.start()
+		if taken { // its process finds out, and Docker does not
+			b.end(98, true)
+		}
 		return nil
 	})
 }
