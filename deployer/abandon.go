@@ -65,6 +65,16 @@ func (t *task) left() string {
 	return strings.Join(out, ", ")
 }
 
+// isLost tells whether somebody else has the lease.
+func (r *rollout) isLost() bool {
+	select {
+	case <-r.lost: // nil without a lease
+		return true
+	default:
+		return false
+	}
+}
+
 // whenLost calls end if the lease is lost before done is called.
 func (r *rollout) whenLost(end func()) (done func()) {
 	finished, waited := make(chan struct{}), make(chan struct{})

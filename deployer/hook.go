@@ -223,12 +223,14 @@ func (r *rollout) run(ctx context.Context, i Instance, timeout time.Duration) (e
 	}
 	waited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	began := time.Now()
 	exit, err := ship.Wait(waited, id)
 	a := awaited{ship: ship, id: id, secrets: i.secrets}
 	switch {
 	case ended(ctx) != nil:
-		return ended(ctx)
+		return r.cutShort(ctx, a, i, time.Since(began))
 	case waited.Err() != nil:
+		_ = r.askToEnd(ctx, a, i) // it is removed in any case
 		return a.withTail(ctx, a.unhealthy(fmt.Sprintf("not done within %s", timeout)))
 	case err != nil:
 		return err
@@ -236,6 +238,27 @@ func (r *rollout) run(ctx context.Context, i Instance, timeout time.Duration) (e
 		return a.withTail(ctx, a.unhealthy(exit.String()))
 	}
 	return r.print(ctx, a, i)
+}
+
+// cutShort has a hook that somebody cancelled end of itself.
+func (r *rollout) cutShort(ctx context.Context, a awaited, i Instance, after time.Duration) error {
+	cause := ended(ctx)
+	if errors.Is(cause, ErrSuspended) || r.isLost() {
+		return cause
+	}
+	if err := r.askToEnd(ctx, a, i); err != nil {
+		return fmt.Errorf("%w, and it does not end: %w", cause, err)
+	}
+	_ = r.print(context.WithoutCancel(ctx), a, i) // that it was cancelled is what matters
+	return fmt.Errorf("%w %s after it began, and what it has done is not undone", cause, after.Round(time.Second))
+}
+
+// askToEnd gives a hook's command time to end: a migration may have something
+// to finish, or to take back.
+func (r *rollout) askToEnd(ctx context.Context, a awaited, i Instance) error {
+	text := fmt.Sprintf("%s is asked to end, and has %s for it", commandText(i.Command), i.StopTimeout)
+	r.tell(Event{Ship: i.Ship, Service: i.Service, Instance: i.Name, Release: r.plan.Release, Text: text})
+	return r.fleet.act(context.WithoutCancel(ctx), i.StopTimeout, func(ctx context.Context) error { return a.ship.Stop(ctx, a.id, i.StopTimeout) })
 }
 
 // dispose removes a hook's container. That of a deployment which is suspended is

@@ -2,6 +2,7 @@ package deployer_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -66,6 +67,32 @@ func TestAHookBeforeGatesTheService(t *testing.T) {
 		if slices.ContainsFunc(h.events, func(e string) bool { return strings.Contains(e, "hook") }) {
 			t.Errorf("the hook ran, and nothing of the service changed: %q", h.events)
 		}
+	})
+}
+
+func TestAHookThatIsCancelledMayEndOfItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHarbour("ship-a", "ship-b")
+		h.live(t, h.spec(t, twoWaves, image(1)))
+		h.behave(commands(map[string]shiptest.Behaviour{"migrate": {IgnoresTERM: true, Prints: []string{"12 tables"}}}))
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		calls := h.order("Stop")
+		began := time.Now()
+		h.events = nil
+		outcome, err := h.apply(ctx, hooked(h.spec(t, twoWaves, image(2)), before, "migrate"))
+		if outcome.Status != batuta.Cancelled || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "migrate: context deadline exceeded 30s after it began, and what it has done is not undone") {
+			t.Errorf("apply = %v, %v", outcome, err)
+		}
+		if took, stopped := time.Since(began), calls(); took < 40*time.Second || took > 50*time.Second || stopped != "web-before-1" {
+			t.Errorf("it took %s, stopped %s; want 10 s for the hook to end", took, stopped)
+		}
+		for _, word := range []string{"migrate is asked to end, and has 10s for it", "12 tables"} {
+			if !slices.ContainsFunc(h.events, func(e string) bool { return strings.Contains(e, word) }) {
+				t.Errorf("no word of %q: %q", word, h.events)
+			}
+		}
+		h.wantRuns(t, "db-1 on ship-a: dddd running", "web-1 on ship-b: 1111 running", "web-2 on ship-a: 1111 running")
 	})
 }
 
