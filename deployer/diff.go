@@ -205,8 +205,9 @@ func pick(of []*Container, want *Instance) *Container {
 	return best
 }
 
+// matches tells whether a container is as declared, and as it was made.
 func matches(c Container, want *Instance) bool {
-	return c.Config == want.Config && c.Ship == want.Ship
+	return c.Config == want.Config && c.Ship == want.Ship && len(c.Altered) == 0
 }
 
 const notRunning = "not running: "
@@ -234,6 +235,9 @@ func (c *Change) reasons() []string {
 	was, known := recall(*before)
 	if now, ok := recall(Container{Spec: c.want.Spec}); ok && known {
 		out = was.changes(now)
+	}
+	if len(before.Altered) > 0 {
+		out = append(out, "changed by hand: "+strings.Join(before.Altered, ", "))
 	}
 	if peers := c.want.peers(); len(out) == 0 && len(peers) > 0 && before.Config != c.want.Config {
 		out = []string{fmt.Sprintf("%s changes, which it needs", peers[0])}

@@ -44,6 +44,41 @@ func TestDriftIsToldInWords(t *testing.T) {
 	}
 }
 
+func TestWhatSomebodyChangedOrPausedIsPutRight(t *testing.T) {
+	for _, text := range []string{oneService, fixedPort} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHarbour("ship-a", "ship-b")
+			want := h.spec(t, text, image(1))
+			h.live(t, want)
+			have := h.Observe(t.Context(), qa).Containers
+			h.ships["ship-a"].Alter(have[0].ID, "limit memory none → 1g")
+			h.ships["ship-b"].Pause(have[1].ID)
+			plan, err := h.Plan(t.Context(), want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := plan.Drift()
+			slices.SortFunc(found, func(a, b deployer.Drift) int { return strings.Compare(a.String(), b.String()) })
+			if drift := fmt.Sprint(found); drift != "[web-1 on ship-a: it is not as declared: changed by hand: limit memory none → 1g web-2 on ship-b: it was stopped, or ended by itself: paused]" {
+				t.Errorf("drift: %s\n%s", drift, plan)
+			}
+			h.live(t, want)
+			h.wantRuns(t, "web-1 on ship-a: 1111 running", "web-2 on ship-b: 1111 running")
+			if plan, err := h.Plan(t.Context(), want); err != nil || !plan.Empty() || slices.ContainsFunc(h.Observe(t.Context(), qa).Containers, func(c deployer.Container) bool { return c.ID == have[0].ID || c.ID != have[1].ID && c.Ship == "ship-b" }) {
+				t.Errorf("it is not put right: %v\n%s", err, plan)
+			}
+			// a release that fails leaves what was changed as it was
+			have = h.Observe(t.Context(), qa).Containers
+			h.ships["ship-a"].Alter(have[0].ID, "limit memory none → 1g")
+			h.behave(behaves(image(2), shiptest.Behaviour{NeverReady: true}))
+			if outcome, err := h.apply(t.Context(), h.spec(t, text, image(2))); outcome.Status != batuta.RolledBack || outcome.Undone != nil {
+				t.Errorf("apply = %+v, %v", outcome, err)
+			}
+			h.wantRuns(t, "web-1 on ship-a: 1111 running", "web-2 on ship-b: 1111 running")
+		})
+	}
+}
+
 func TestThePlanShowsPoliciesHooksAndCommits(t *testing.T) {
 	h := newHarbour("ship-a", "ship-b")
 	base := h.spec(t, portal, image(1))

@@ -58,7 +58,7 @@ func upText(c Container, want Instance) string {
 // taken for the same if the repository is.
 func differs(c Container, want Instance) []string {
 	if c.Config == want.Config {
-		return nil
+		return c.Altered
 	}
 	was, known := recall(c)
 	now, _ := recall(Container{Spec: want.Spec})

@@ -19,6 +19,7 @@ type Standing string
 const (
 	Up         Standing = "up"
 	Down       Standing = "down"       // its container does not run
+	Paused     Standing = "paused"     // somebody paused it
 	Restarting Standing = "restarting" // it crashes, and Docker starts it again
 	Absent     Standing = "absent"     // it has no container
 	HostDown   Standing = "host down"  // its ship does not answer
@@ -113,6 +114,8 @@ func (s *Sight) show(c Container) {
 	switch {
 	case c.running():
 		s.Standing = Up
+	case c.State == "paused":
+		s.Standing = Paused
 	case c.State == "restarting":
 		s.Standing = Restarting
 	default:

@@ -153,7 +153,8 @@ type Container struct {
 	Restarts int // how often Docker restarted it by itself since it was started
 	Created  time.Time
 	Started  time.Time
-	Ports    []Port // with the host ports that Docker picked
+	Ports    []Port   // with the host ports that Docker picked
+	Altered  []string // what somebody changed of it by hand: limit memory 256m → 512m
 }
 
 // Exit is how a container ended.
@@ -199,7 +200,7 @@ type (
 		// Create makes the container and what it needs (its environment's
 		// network), not started. One of the same scope, instance and config
 		// that never ran is taken as it is; its name never collides with one
-		// of another config.
+		// of another config, or one that somebody changed by hand.
 		Create(ctx context.Context, s Scope, r batuta.ReleaseNumber, i Instance) (id string, err error)
 		// Start starts a created or stopped container.
 		Start(ctx context.Context, id string) error

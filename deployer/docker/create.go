@@ -23,8 +23,8 @@ const namePause = 50 * time.Millisecond
 // Create makes the container and the network of its environment. It is called
 // as the instance says, unless somebody else's container has that name. One of
 // the same scope, instance and config that is there already is taken if it
-// never ran, replaced if it ended, and a Conflict if it runs; one that is not
-// Batuta's and has the name that is left is a Conflict. Both are left alone.
+// never ran, replaced if it ended, and a Conflict if it runs. One that somebody
+// changed by hand, or that is not Batuta's, is left alone.
 // A network of the ship that is to be joined and is not there is NotFound.
 func (s *Ship) Create(ctx context.Context, scope deployer.Scope, r batuta.ReleaseNumber, i deployer.Instance) (string, error) {
 	id, err := s.create(ctx, scope, r, i)
@@ -61,7 +61,7 @@ func (s *Ship) place(ctx context.Context, scope deployer.Scope, i deployer.Insta
 	}
 	names := containerNames(scope, i)
 	for _, name := range names {
-		id, err := s.createAs(ctx, name, want, name == i.Called)
+		id, err := s.createAs(ctx, name, want)
 		if !errors.Is(err, errNameTaken) {
 			return id, err
 		}
@@ -81,6 +81,9 @@ func (s *Ship) existing(ctx context.Context, want *blueprint) (string, error) {
 		return "", err
 	}
 	for _, c := range found {
+		if made, err := s.client.ContainerInspect(ctx, c.ID); err == nil && len(altered(made)) > 0 {
+			continue
+		}
 		if id, err := s.reuse(ctx, listed(s.name, c).Name, c.ID, c.State); id != "" || err != nil {
 			return id, err
 		}
@@ -91,9 +94,8 @@ func (s *Ship) existing(ctx context.Context, want *blueprint) (string, error) {
 // errNameTaken is a name that another container has, and may keep.
 var errNameTaken = errors.New("the name is another container's")
 
-// createAs makes the container under a name, or finds it. A name that yields
-// is left to anybody who has it.
-func (s *Ship) createAs(ctx context.Context, name string, want *blueprint, yields bool) (string, error) {
+// createAs makes the container under a name, or finds it.
+func (s *Ship) createAs(ctx context.Context, name string, want *blueprint) (string, error) {
 	for {
 		id, err := s.postCreate(ctx, name, want)
 		if !errors.Is(err, batuta.Conflict) {
@@ -102,7 +104,7 @@ func (s *Ship) createAs(ctx context.Context, name string, want *blueprint, yield
 		found, err := s.client.ContainerInspect(ctx, name)
 		switch {
 		case err == nil:
-			id, err := s.settleName(ctx, name, found, want, yields)
+			id, err := s.settleName(ctx, name, found, want)
 			if id != "" || err != nil {
 				return id, err
 			}
@@ -137,16 +139,9 @@ func (s *Ship) postCreate(ctx context.Context, name string, want *blueprint) (st
 
 // settleName decides about the container that has the name: it is the one that
 // is wanted, or the name is free after this (no id, no error), or in the way.
-func (s *Ship) settleName(ctx context.Context, name string, found container.InspectResponse, want *blueprint, yields bool) (string, error) {
-	have := found.Config.Labels
-	foreign := have[labelConfig] == "" || have[labelInstance] == ""
-	switch {
-	case foreign && !yields:
-		return "", &batuta.Error{
-			Kind: batuta.Conflict, Message: fmt.Sprintf("a container that is not Batuta's has the name %s (%.12s)", name, found.ID),
-			Hint: "rename or remove it",
-		}
-	case foreign, !hasLabels(have, want.identity):
+func (s *Ship) settleName(ctx context.Context, name string, found container.InspectResponse, want *blueprint) (string, error) {
+	changed := found.State.Status != container.StateCreated && len(altered(found)) > 0
+	if !hasLabels(found.Config.Labels, want.identity) || changed {
 		return "", errNameTaken
 	}
 	return s.reuse(ctx, name, found.ID, found.State.Status)

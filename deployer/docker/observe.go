@@ -79,6 +79,7 @@ func (s *Ship) look(ctx context.Context, l container.Summary) (*deployer.Contain
 	out.Created, _ = time.Parse(time.RFC3339Nano, found.Created)
 	out.Started, _ = time.Parse(time.RFC3339Nano, found.State.StartedAt)
 	out.Ports = publishedPorts(found.HostConfig.PortBindings)
+	out.Altered = altered(found)
 	if found.State.Running && !found.State.Restarting {
 		out.Ports = publishedPorts(found.NetworkSettings.Ports)
 	}

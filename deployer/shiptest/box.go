@@ -43,7 +43,9 @@ type box struct {
 
 func (b *box) note(kind deployer.EventKind) { b.diary.note(b.Container, kind, b.ExitCode) }
 
-func (b *box) alive() bool { return b.State == "running" || b.State == "restarting" }
+func (b *box) alive() bool {
+	return b.State == "running" || b.State == "restarting" || b.State == "paused"
+}
 
 func (b *box) start() {
 	if b.State == "exited" {

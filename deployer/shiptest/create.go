@@ -31,7 +31,7 @@ func (f *Fake) create(s deployer.Scope, r batuta.ReleaseNumber, i deployer.Insta
 	}
 	for _, b := range f.boxes {
 		switch {
-		case b.Scope != s || b.Instance != i.Name || b.Config != i.Config:
+		case b.Scope != s || len(b.Altered) > 0 || b.Instance != i.Name || b.Config != i.Config:
 		case b.State == "created":
 			return b.ID, nil
 		case b.alive():

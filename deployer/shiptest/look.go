@@ -51,3 +51,21 @@ func (f *Fake) Crash(id string, code int) {
 		b.end(code, true)
 	}
 }
+
+// Alter changes a container as if somebody had by hand: what says how.
+func (f *Fake) Alter(id, what string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if b := f.boxes[id]; b != nil {
+		b.Altered = append(slices.Clip(b.Altered), what)
+	}
+}
+
+// Pause stops the processes of a container as docker pause does.
+func (f *Fake) Pause(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if b := f.boxes[id]; b != nil && b.State == "running" {
+		b.State = "paused"
+	}
+}
