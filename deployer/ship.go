@@ -173,9 +173,11 @@ type (
 		// Containers lists all containers of ours in the scope, in any state.
 		Containers(ctx context.Context, s Scope) ([]Container, error)
 		// Taken lists the host ports that are published for the ship's running
-		// containers, ours or not, and those on which processes of the ship
-		// listen, as far as that can be told.
+		// containers, ours or not.
 		Taken(ctx context.Context) ([]Taken, error)
+		// Listens lists the ports of the ship on which processes listen, those
+		// of Docker for published ports, too.
+		Listens(ctx context.Context) ([]Port, error)
 	}
 
 	// Puller brings an image to the ship.

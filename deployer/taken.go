@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"batuta"
 )
@@ -43,26 +44,64 @@ func (f *Fleet) Compare(ctx context.Context, want Spec, have State) Plan {
 	if len(claiming) == 0 {
 		return plan
 	}
+	plan = Diff(want, f.askForPorts(ctx, have, claiming))
+	if slices.ContainsFunc(plan.Clashes, func(c Clash) bool { return c.By == "" }) && pause(ctx, unpublishing) == nil {
+		plan = Diff(want, f.askForPorts(ctx, have, claiming)) // it may have been Docker, for a container that was ending
+	}
+	return plan
+}
+
+const (
+	// unpublishing is how long an Engine may listen for a container that it
+	// does not list any more, or does not list yet.
+	unpublishing = 300 * time.Millisecond
+	// listenTimeout is how long a ship may take to tell of its processes. It
+	// may have to be given a probe container first; then the next plan knows.
+	listenTimeout = 3 * time.Second
+)
+
+// askForPorts adds who holds the host ports of ships.
+func (f *Fleet) askForPorts(ctx context.Context, have State, ships []batuta.ShipName) State {
 	have.Unreachable = maps.Clone(have.Unreachable)
 	if have.Unreachable == nil {
 		have.Unreachable = map[batuta.ShipName]string{}
 	}
 	have.Taken = map[batuta.ShipName][]Taken{}
 	var mu sync.Mutex
-	var all sync.WaitGroup
-	for _, name := range claiming {
-		all.Go(func() {
-			taken, err := ask(ctx, f, name, f.options.Ask, func(ctx context.Context, ship Ship) ([]Taken, error) { return ship.Taken(ctx) })
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				have.Unreachable[name] = err.Error()
-			}
-			have.Taken[name] = taken
-		})
+	each(ships, func(name batuta.ShipName) {
+		listening := f.listening(ctx, name)
+		taken, err := ask(ctx, f, name, f.options.Ask, func(ctx context.Context, ship Ship) ([]Taken, error) { return ship.Taken(ctx) })
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			have.Unreachable[name] = err.Error()
+		}
+		have.Taken[name] = append(taken, byProcesses(listening, taken)...)
+	})
+	return have
+}
+
+// listening are the ports on which a ship's processes listen, if it says so.
+func (f *Fleet) listening(ctx context.Context, name batuta.ShipName) []Port {
+	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
+	defer cancel()
+	ports, err := f.ships[name].Listens(ctx)
+	if err != nil {
+		return nil // then it is found when the container starts
 	}
-	all.Wait()
-	return Diff(want, have)
+	return ports
+}
+
+// byProcesses are the ports on which somebody listens but Docker for a
+// container.
+func byProcesses(listening []Port, taken []Taken) []Taken {
+	var out []Taken
+	for _, p := range listening {
+		if !slices.ContainsFunc(taken, func(t Taken) bool { return t.Port.Host == p.Host && t.Port.Protocol == p.Protocol }) {
+			out = append(out, Taken{Port: p})
+		}
+	}
+	return out
 }
 
 // claims are the fixed host ports that the change's new container holds.

@@ -55,12 +55,12 @@ func TestAHostPortOfAProcessIsFoundBeforeAnythingIsTouched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbour("ship-a", "ship-b")
 		h.live(t, h.spec(t, oneService, image(1)))
-		h.ships["ship-b"].Listens = []deployer.Port{{Host: 9300, Protocol: "udp"}, {Host: 9301, Protocol: "tcp"}}
+		h.ships["ship-b"].Processes = []deployer.Port{{Host: 9300, Protocol: "udp"}, {Host: 9301, Protocol: "tcp"}}
 		plan, err := h.Plan(t.Context(), h.spec(t, fixedPort, image(2)))
 		if err != nil || strings.Contains(plan.String(), "cannot be applied") {
 			t.Errorf("plan = %v\n%s", err, plan)
 		}
-		h.ships["ship-b"].Listens = []deployer.Port{{Host: 9300, Address: "10.0.0.1", Protocol: "tcp"}}
+		h.ships["ship-b"].Processes = []deployer.Port{{Host: 9300, Address: "10.0.0.1", Protocol: "tcp"}}
 		h.wantUntouched(t, plan, why)
 	})
 }

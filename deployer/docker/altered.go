@@ -24,7 +24,7 @@ func altered(c container.InspectResponse) []string {
 	mode := string(c.HostConfig.NetworkMode)
 	for name, at := range c.NetworkSettings.Networks {
 		switch {
-		case name != mode && at.NetworkID != mode:
+		case name != mode && at.NetworkID != mode && at.NetworkID != "": // it has none before its first start
 			now.Networks = append(now.Networks, name)
 		case slices.Contains(at.Aliases, labels[labelInstance]):
 			now.Own = true

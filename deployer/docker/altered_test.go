@@ -1,6 +1,7 @@
 package docker_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/docker/docker/api/types/network"
 
 	"batuta/deployer"
+	"batuta/internal/lab"
 )
 
 func TestWhatSomebodyChangedByHandIsTold(t *testing.T) {
@@ -22,9 +24,18 @@ func TestWhatSomebodyChangedByHandIsTold(t *testing.T) {
 		i.Seal([]byte("key"))
 	})
 	id := b.run(t, i)
-	if c := b.only(t); len(c.Altered) != 0 {
-		t.Fatalf("nobody changed it: %q", c.Altered)
+	untouched := func(when string) {
+		if c := b.only(t); len(c.Altered) != 0 {
+			t.Fatalf("%s, nobody changed it: %q", when, c.Altered)
+		}
 	}
+	untouched("running")
+	must(t, b.Stop(t.Context(), id, 0))
+	untouched("stopped")
+	must(t, b.Start(t.Context(), id))
+	must(t, engine.ContainerPause(t.Context(), id))
+	untouched("paused")
+	must(t, engine.ContainerUnpause(t.Context(), id))
 	name := string(b.scope.Environment) + "-other"
 	other, err := engine.NetworkCreate(t.Context(), name, network.CreateOptions{Labels: map[string]string{"test": name}})
 	must(t, err)
@@ -44,6 +55,24 @@ func TestWhatSomebodyChangedByHandIsTold(t *testing.T) {
 		t.Errorf("altered: %q; want %q", c.Altered, want)
 	}
 
+	crashing := b.run(t, b.instance("exit 1", named("web-2"), func(i *deployer.Instance) {
+		i.Restart = "always"
+		i.Seal([]byte("key"))
+	}))
+	lab.Wait(t, patient, func() error {
+		found, err := engine.ContainerInspect(t.Context(), crashing)
+		if err != nil || found.RestartCount < 2 {
+			return fmt.Errorf("%v, %v", found.RestartCount, err)
+		}
+		return nil
+	})
+	all, err := b.Containers(t.Context(), b.scope)
+	must(t, err)
+	if len(all) != 2 || len(all[1].Altered) != 0 {
+		t.Errorf("one that crashes in turn: %+v", all)
+	}
+	must(t, b.Remove(t.Context(), crashing))
+
 	next := b.create(t, i) // beside it, and not in its place
 	if next == id {
 		t.Error("the one that was changed is taken for another")
@@ -52,7 +81,7 @@ func TestWhatSomebodyChangedByHandIsTold(t *testing.T) {
 	if again := b.create(t, i); again != next {
 		t.Error("the new one is not taken")
 	}
-	all, err := b.Containers(t.Context(), b.scope)
+	all, err = b.Containers(t.Context(), b.scope)
 	must(t, err)
 	slices.SortFunc(all, func(a, b deployer.Container) int { return strings.Compare(a.Name, b.Name) })
 	if len(all) != 2 || len(all[0].Altered) == 0 || len(all[1].Altered) != 0 || !strings.HasPrefix(all[1].Name, all[0].Name) {

@@ -81,8 +81,10 @@ func (s *Ship) existing(ctx context.Context, want *blueprint) (string, error) {
 		return "", err
 	}
 	for _, c := range found {
-		if made, err := s.client.ContainerInspect(ctx, c.ID); err == nil && len(altered(made)) > 0 {
-			continue
+		if c.State != container.StateCreated {
+			if made, err := s.client.ContainerInspect(ctx, c.ID); err == nil && len(altered(made)) > 0 {
+				continue
+			}
 		}
 		if id, err := s.reuse(ctx, listed(s.name, c).Name, c.ID, c.State); id != "" || err != nil {
 			return id, err

@@ -249,11 +249,15 @@ func listens(t *testing.T, b *bench) {
 	onHost := func(i *deployer.Instance) { i.NetworkMode = "host" }
 	b.run(t, b.instance("a", listensOn(number), onHost))
 	eventually(t, "the process is seen", func() error {
-		if got := b.taken(t, number); got.By != "" || got.Scope != (deployer.Scope{}) || got.Port != (deployer.Port{Host: number, Protocol: "tcp"}) {
-			return fmt.Errorf("port %d is taken as %+v; want it by a process", number, got)
+		all, err := b.Ship.Listens(t.Context())
+		if err != nil || !slices.Contains(all, deployer.Port{Host: number, Protocol: "tcp"}) {
+			return fmt.Errorf("nobody listens on port %d: %v, %v", number, all, err)
 		}
 		return nil
 	})
+	if got := b.taken(t, number); got != (deployer.Taken{}) {
+		t.Errorf("port %d is taken as %+v; no container publishes it", number, got)
+	}
 	late := b.create(t, b.instance("b", stubborn(), fixedAt(number)))
 	if err := b.Ship.Start(t.Context(), late); err == nil {
 		t.Error("a process and a container hold one host port")
@@ -287,6 +291,9 @@ func hostPort(t *testing.T, b *bench) {
 	second := b.create(t, b.instance("b", stubborn(), fixed))
 	if err := b.Ship.Start(t.Context(), second); err == nil {
 		t.Error("two containers hold one host port")
+	}
+	if all, err := b.Ship.Listens(t.Context()); err != nil || !slices.ContainsFunc(all, func(p deployer.Port) bool { return p.Host == number && p.Protocol == "tcp" }) {
+		t.Errorf("nobody listens on port %d: %v, %v", number, all, err)
 	}
 	if got := b.taken(t, number); got.By == "" || got.Scope != b.scope || got.Port.Protocol != "tcp" || got.Port.Address != "" {
 		t.Errorf("port %d is taken as %+v; want it by the first container", number, got)
@@ -361,6 +368,7 @@ func givesUp(t *testing.T, b *bench) {
 	}
 	for name, call := range map[string]func() error{
 		"Containers": func() error { _, err := b.Ship.Containers(soon, b.scope); return err },
+		"Listens":    func() error { _, err := b.Ship.Listens(soon); return err },
 		"Taken":      func() error { _, err := b.Ship.Taken(soon); return err },
 		"Create":     func() error { _, err := b.Ship.Create(soon, b.scope, 7, b.instance("b", stubborn())); return err },
 		"Start":      func() error { return b.Ship.Start(soon, id) },

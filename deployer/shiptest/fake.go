@@ -29,9 +29,9 @@ type Fake struct {
 	// After may lose the answer of a call that did its work.
 	After func(Call) error
 
-	// Listens are the ports on which processes of the ship listen that are in
+	// Processes are the ports on which processes of the ship listen that are in
 	// no container.
-	Listens []deployer.Port
+	Processes []deployer.Port
 	// Own is what Facts tells; zero: a large idle ship.
 	Own deployer.Facts
 
@@ -175,17 +175,31 @@ func (f *Fake) Taken(ctx context.Context) (out []deployer.Taken, err error) {
 				})
 			}
 		}
-		for _, p := range f.listening() {
-			out = append(out, deployer.Taken{Port: p})
-		}
 		return nil
 	})
 	return out, err
 }
 
+// Listens lists the ports on which processes listen, Docker's among them. It
+// has no faults of its own: it is asked beside Taken, and may tell nothing.
+func (f *Fake) Listens(ctx context.Context) ([]deployer.Port, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := f.listening()
+	for _, c := range f.list((*box).alive) {
+		for _, p := range c.Ports {
+			out = append(out, deployer.Port{Host: p.Host, Address: p.Address, Protocol: p.Protocol})
+		}
+	}
+	return out, nil
+}
+
 // listening are the ports that processes have of the ship's own network.
 func (f *Fake) listening() []deployer.Port {
-	out := slices.Clone(f.Listens)
+	out := slices.Clone(f.Processes)
 	for _, b := range f.boxes {
 		if b.alive() && b.of.NetworkMode == "host" && b.behaviour.Port != 0 {
 			out = append(out, deployer.Port{Host: b.behaviour.Port, Protocol: "tcp"})
