@@ -2,8 +2,10 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -34,4 +36,35 @@ func (f *Fleet) Verify(ctx context.Context, plan Plan) error {
 		}
 	}
 	return g.Wait()
+}
+
+// second is how long after a check that failed it is made once more.
+const second = time.Second
+
+// Ails tells why the container that a change keeps does not pass its checks of
+// readiness, at two attempts; nil if it does, or if nobody can know. Docker's
+// own health check, which the ship tells of itself, is left out, and so are
+// commands that run here and waiting.
+func (f *Fleet) Ails(ctx context.Context, c Change) error {
+	if c.Action != Keep || c.want == nil {
+		return nil
+	}
+	a := awaited{ship: f.ships[c.Ship], id: c.Container}
+	var checks errgroup.Group
+	for _, check := range c.want.Checks {
+		if check.Type == CheckHealth || check.Type == CheckLocal || check.Type == CheckSleep {
+			continue
+		}
+		checks.Go(func() error {
+			err := a.probe(ctx, check)
+			if err != nil && pause(ctx, second) == nil {
+				err = a.probe(ctx, check)
+			}
+			if err == nil || ctx.Err() != nil || errors.Is(err, batuta.Unavailable) {
+				return nil
+			}
+			return fmt.Errorf("%s: %w", check, err)
+		})
+	}
+	return checks.Wait()
 }

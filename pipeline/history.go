@@ -38,8 +38,10 @@ type EventFilter struct {
 type Teller string
 
 // The tellers. A ship tells what its Engine saw; a deployment tells that too,
-// as far as it did it, and what only it can know: ready and replaced.
+// as far as it did it, and what only it can know: ready and replaced. The
+// server itself tells whether what is live still passes its checks.
 const (
+	ToldByServer     Teller = "server"
 	ToldByShip       Teller = "ship"
 	ToldByDeployment Teller = "deployment"
 )

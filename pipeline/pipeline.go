@@ -102,6 +102,7 @@ type Pipeline struct {
 	places chan struct{} // holds an element for each run that is being worked on
 
 	history *recorder
+	ailing  *ailing
 	seaway  chan struct{} // closed and replaced whenever a ship was lost, is back or was marked
 	mail    chan struct{} // holds one when the outbox may have something new
 	ground  chan struct{} // holds one when a base may have changed
@@ -116,7 +117,7 @@ func New(c Config) *Pipeline {
 	}
 	return &Pipeline{
 		Config: c, mail: make(chan struct{}, 1), ground: make(chan struct{}, 1), cancels: map[batuta.RunID]context.CancelCauseFunc{}, changed: make(chan struct{}),
-		places: make(chan struct{}, max(c.AtOnce, 1)), history: newRecorder(), seaway: make(chan struct{}),
+		places: make(chan struct{}, max(c.AtOnce, 1)), history: newRecorder(), ailing: &ailing{ids: map[deployer.Scope]map[string]bool{}}, seaway: make(chan struct{}),
 	}
 }
 

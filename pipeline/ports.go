@@ -348,6 +348,8 @@ type (
 		// Verify returns why what runs is not what the plan wants, ready; it
 		// changes nothing.
 		Verify(ctx context.Context, p deployer.Plan) error
+		// Ails tells why what a change keeps does not pass its checks.
+		Ails(ctx context.Context, c deployer.Change) error
 		Apply(ctx context.Context, p deployer.Plan, log func(deployer.Event)) (deployer.Outcome, error)
 		// Show gives the containers of a state as the world sees them.
 		Show(have deployer.State) []batuta.ContainerState

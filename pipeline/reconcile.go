@@ -85,7 +85,7 @@ func (p *Pipeline) reconcile(ctx context.Context, s deployer.Scope, was Drift) e
 	} else if now, err = p.mendIt(ctx, s, v, now, was); err != nil {
 		return err
 	}
-	return p.saveDrift(ctx, now)
+	return errors.Join(p.saveDrift(ctx, now), p.examine(ctx, s, v, plan))
 }
 
 // busy tells whether a run deploys to the environment, or is about to.

@@ -61,6 +61,15 @@ func (f *Fake) Alter(id, what string) {
 	}
 }
 
+// Ail has the checks of a container fail, or pass again.
+func (f *Fake) Ail(id string, ails bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if b := f.boxes[id]; b != nil {
+		b.behaviour.NeverReady = ails
+	}
+}
+
 // Pause stops the processes of a container as docker pause does.
 func (f *Fake) Pause(id string) {
 	f.mu.Lock()

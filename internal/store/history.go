@@ -60,12 +60,16 @@ func (t *tx) chronicle(ctx context.Context, e pipeline.Event) error {
 			return err
 		}
 	}
+	apart := twice.Microseconds()
+	if e.Teller == pipeline.ToldByServer {
+		apart = 0 // nobody else tells it
+	}
 	return t.exec(ctx, `INSERT INTO history (at, app, environment, kind, ship, service, instance, container, release, exit_code, oom_killed, text, teller)
 		SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (
 			SELECT 1 FROM history WHERE container = ? AND kind = ? AND container <> ''
 				AND (teller = ? AND at = ? OR teller <> ? AND at BETWEEN ? AND ?))`,
 		at, e.App, e.Environment, e.Kind, e.Ship, e.Service, e.Instance, e.Container, e.Release, e.ExitCode, e.OOMKilled, e.Text, e.Teller,
-		e.Container, e.Kind, e.Teller, at, e.Teller, at-twice.Microseconds(), at+twice.Microseconds())
+		e.Container, e.Kind, e.Teller, at, e.Teller, at-apart, at+apart)
 }
 
 // History lists what happened in an environment, newest first.
