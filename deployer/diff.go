@@ -274,6 +274,7 @@ func (d differ) blocks(changes []Change) {
 			kept[c.current.ID] = true
 		}
 	}
+	at := places(changes)
 	for i := range changes {
 		c := &changes[i]
 		if kept[c.Container] {
@@ -283,7 +284,7 @@ func (d differ) blocks(changes []Change) {
 			for _, h := range d.holders[berth{c.Ship, p.Host}] {
 				if p.clashes(h.at) && !kept[h.ID] && h.ID != c.Container {
 					c.blockedBy(h.Container, p)
-					yield(changes, c, h.Container, p)
+					yield(changes, at, c, h.Container, p)
 				}
 			}
 		}
@@ -304,26 +305,39 @@ func (c *Change) blockedBy(k Container, p Port) {
 // shared notes which instances have no network from when another is replaced
 // until they are, too: theirs is that one's.
 func (d differ) shared(changes []Change) {
+	var at map[batuta.InstanceName]int
 	for n := range changes {
 		c := &changes[n]
 		peer, shares := strings.CutPrefix(c.want.NetworkMode, sharedNet)
 		if !shares || c.Action != Replace || c.StopFirst != "" {
 			continue
 		}
-		if slices.ContainsFunc(changes, func(p Change) bool { return string(p.Instance) == peer && p.Action == Replace }) {
+		if at == nil {
+			at = places(changes)
+		}
+		if p, there := at[batuta.InstanceName(peer)]; there && changes[p].Action == Replace {
 			c.StopFirst = "it has the network of " + peer
 		}
 	}
 }
 
+// places tells where the change of each instance is.
+func places(changes []Change) map[batuta.InstanceName]int {
+	at := make(map[batuta.InstanceName]int, len(changes))
+	for n := range changes {
+		at[changes[n].Instance] = n
+	}
+	return at
+}
+
 // yield notes that a container goes to make room for a change of an earlier
 // wave, before its own successor starts.
-func yield(changes []Change, to *Change, k Container, p Port) {
+func yield(changes []Change, at map[batuta.InstanceName]int, to *Change, k Container, p Port) {
 	if k.Instance == to.Instance {
 		return
 	}
-	n := slices.IndexFunc(changes, func(c Change) bool { return c.Instance == k.Instance })
-	if n < 0 || changes[n].StopFirst != "" || changes[n].Wave <= to.Wave {
+	n, there := at[k.Instance]
+	if !there || changes[n].StopFirst != "" || changes[n].Wave <= to.Wave {
 		return
 	}
 	if slices.ContainsFunc(changes[n].old, func(o Container) bool { return o.ID == k.ID && o.alive() }) {

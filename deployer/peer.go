@@ -84,25 +84,39 @@ func peersFirst(tasks []*task) {
 	if !slices.ContainsFunc(tasks, (*task).hasPeers) {
 		return
 	}
-	depth := map[*task]int{}
-	for range tasks { // the longest way from one to another
-		for _, t := range tasks {
-			for _, peer := range tasks {
-				if t.hasPeers() && t.want.needs(peer.Instance) && depth[t] <= depth[peer] && depth[peer] < len(tasks) {
-					depth[t] = depth[peer] + 1
+	at := make(map[batuta.InstanceName]*task, len(tasks))
+	for _, t := range tasks {
+		at[t.Instance] = t
+	}
+	depth := make(map[*task]int, len(tasks))
+	var visit func(*task) int // the longest way to another
+	visit = func(t *task) int {
+		if d, known := depth[t]; known {
+			return d
+		}
+		depth[t] = 0 // should they need each other
+		d := 0
+		if t.hasPeers() {
+			for _, name := range t.want.peers() {
+				if peer := at[name]; peer != nil {
+					d = max(d, visit(peer)+1)
 				}
 			}
 		}
+		depth[t] = d
+		return d
 	}
-	slices.SortStableFunc(tasks, func(a, b *task) int { return cmp.Compare(depth[a], depth[b]) })
+	slices.SortStableFunc(tasks, func(a, b *task) int { return cmp.Compare(visit(a), visit(b)) })
 }
 
 // apartFromPeers is how many of the first tasks need none of each other.
 func apartFromPeers(tasks []*task) int {
+	before := make(map[batuta.InstanceName]bool, len(tasks))
 	for n, t := range tasks {
-		if t.hasPeers() && slices.ContainsFunc(tasks[:n], func(peer *task) bool { return t.want.needs(peer.Instance) }) {
+		if t.hasPeers() && slices.ContainsFunc(t.want.peers(), func(peer batuta.InstanceName) bool { return before[peer] }) {
 			return n
 		}
+		before[t.Instance] = true
 	}
 	return len(tasks)
 }
