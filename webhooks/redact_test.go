@@ -1,6 +1,7 @@
 package webhooks_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -46,18 +47,25 @@ func TestLog(t *testing.T) {
 func TestNoSecretIsKept(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]string{
-		`{"secret": "hunter2", "ref": "x"}`:             `{"secret": "[redacted]", "ref": "x"}`,
-		`{"hook":{"access_token":"a\"b","n":1}}`:        `{"hook":{"access_token":"[redacted]","n":1}}`,
-		`{"password":"unending`:                         `{"password":"[redacted]"`,
-		`{"url":"https://ana:pw@git.example/a@b"}`:      `{"url":"https://[redacted]@git.example/a@b"}`,
-		`{"url":"https://git.example/?m=ana@x"}`:        `{"url":"https://git.example/?m=ana@x"}`,
-		`{"ssh_url":"ssh://git@git.example:22/a"}`:      `{"ssh_url":"ssh://git@git.example:22/a"}`,
-		`{"message":"my new secret is out"}`:            `{"message":"my [redacted] is out"}`,
-		`{"accessToken":"a","Api_Key":"b"}`:             `{"accessToken":"[redacted]","Api_Key":"[redacted]"}`,
-		`{"Authorization": "Bearer abc"}`:               `{"Authorization": "[redacted]"}`,
-		`{"url":"https://ghp_abc@github.com/x"}`:        `{"url":"https://[redacted]@github.com/x"}`,
-		"payload=%7B%22secret%22%3A%22new+secret%22%7D": `{"secret":"[redacted]"}`,
-		`{"tokens":3,"message":"it is no \"token"}`:     `{"tokens":3,"message":"it is no \"token"}`,
+		`{"secret": "hunter2", "ref": "x"}`:                                                  `{"secret": "[redacted]", "ref": "x"}`,
+		`{"hook":{"access_token":"a\"b","n":1}}`:                                             `{"hook":{"access_token":"[redacted]","n":1}}`,
+		`{"password":"unending`:                                                              `{"password":"[redacted]"`,
+		`{"url":"https://ana:pw@git.example/a@b"}`:                                           `{"url":"https://[redacted]@git.example/a@b"}`,
+		`{"url":"https://git.example/?m=ana@x"}`:                                             `{"url":"https://git.example/?m=ana@x"}`,
+		`{"ssh_url":"ssh://git@git.example:22/a"}`:                                           `{"ssh_url":"ssh://git@git.example:22/a"}`,
+		`{"message":"my new secret is out"}`:                                                 `{"message":"my [redacted] is out"}`,
+		`{"accessToken":"a","Api_Key":"b"}`:                                                  `{"accessToken":"[redacted]","Api_Key":"[redacted]"}`,
+		`{"Authorization": "Bearer abc"}`:                                                    `{"Authorization": "[redacted]"}`,
+		`{"url":"https://ghp_abc@github.com/x"}`:                                             `{"url":"https://[redacted]@github.com/x"}`,
+		"payload=%7B%22secret%22%3A%22new+secret%22%7D":                                      `{"secret":"[redacted]"}`,
+		`{"tokens":3,"message":"it is no \"token"}`:                                          `{"tokens":3,"message":"it is no \"token"}`,
+		`{"message":"my \u006eew\u0020secret is out"}`:                                       `{"message":"my [redacted] is out"}`,
+		`{"message":"` + base64.StdEncoding.EncodeToString([]byte("ana:new secret.")) + `"}`: `{"message":"YW5hOm[redacted]Qu"}`,
+		`{"private_key":"-----BEGIN"}`:                                                       `{"private_key":"[redacted]"}`,
+		`{"url":"https://git.example/a?private_token=abc&x=1"}`:                              `{"url":"https://git.example/a?private_token=[redacted]&x=1"}`,
+		`{"url":"https://git.example/a?x=1\u0026access_token=abc\u0026y"}`:                   `{"url":"https://git.example/a?x=1\u0026access_token=[redacted]\u0026y"}`,
+		`{"url":"https:\/\/ana:pw@git.example\/a?x=new+secret"}`:                             `{"url":"https://[redacted]@git.example/a?x=[redacted]"}`,
+		`{"message":"keys=1, what is key=2"}`:                                                `{"message":"keys=1, what is key=2"}`,
 	} {
 		if got := deliveredAs(t, sent); got != want {
 			t.Errorf("%s is kept as %s, want %s", sent, got, want)
@@ -73,6 +81,35 @@ func TestNoSecretIsKept(t *testing.T) {
 	edge := strings.Repeat("x", 64<<10-4) + "new secret"
 	if got := deliveredAs(t, edge); strings.Contains(got, "new") {
 		t.Errorf("the beginning of a secret is kept: %s", got[len(got)-20:])
+	}
+}
+
+// Nor is one that stands in anything else that a push says.
+func TestNoSecretIsKeptOfAPush(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	_, hub := fixture(t, "testdata/github/push.branch.json")
+	var sent map[string]any
+	if err := json.Unmarshal(hub, &sent); err != nil {
+		t.Fatal(err)
+	}
+	sent["sender"] = map[string]any{"login": "new secret"}
+	sent["repository"] = map[string]any{"clone_url": "https://ana:pw@git.example/portal.git?token=abc"}
+	head := map[string]any{"id": sent["after"], "message": "log in with new+secret at https://x?access_token=abc", "added": []string{"new secret.txt"}}
+	sent["head_commit"], sent["commits"] = head, []any{head}
+	body, err := json.Marshal(sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.deliver(t, "portal", github("push", "d-1", body, "new secret"), body)
+	if len(s.log) != 1 {
+		t.Fatalf("kept %+v", s.log)
+	}
+	d := s.log[0]
+	got := strings.Join([]string{d.Sender, d.Clone, d.Message, strings.Join(d.Paths, " ")}, "\n")
+	want := "[redacted]\nhttps://[redacted]@git.example/portal.git?token=[redacted]\nlog in with [redacted] at https://x?access_token=[redacted]\n[redacted].txt"
+	if got != want {
+		t.Errorf("kept\n%s\nwant\n%s", got, want)
 	}
 }
 

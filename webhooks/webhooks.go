@@ -153,9 +153,10 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.refuse(w, req, name, forge, wrongSignature)
 		return
 	}
-	r.take(w, req, forge, body, batuta.Delivery{
+	c := newCurtain(secrets)
+	r.take(w, req, forge, c, body, batuta.Delivery{
 		App: batuta.AppName(name), Forge: forge.Name, Event: clean(req.Header.Get(forge.EventHeader), 100), Source: r.source(req),
-		Received: time.Now().UTC(), Payload: kept(body, secrets),
+		Received: time.Now().UTC(), Payload: c.kept(body),
 	})
 }
 
@@ -232,16 +233,20 @@ func (r *Receiver) refuse(w http.ResponseWriter, req *http.Request, name string,
 }
 
 // take reads a delivery that was let in, and keeps what it says.
-func (r *Receiver) take(w http.ResponseWriter, req *http.Request, forge Forge, body []byte, d batuta.Delivery) {
+func (r *Receiver) take(w http.ResponseWriter, req *http.Request, forge Forge, c curtain, body []byte, d batuta.Delivery) {
 	event, err := read(forge, req.Header, body)
-	d.Delivery = deliveryID(cmp.Or(first(req.Header, forge.DeliveryHeaders), event.Delivery), body)
-	d.Event, d.Clone = cmp.Or(d.Event, event.Name), event.Clone
+	d.Delivery = c.text(deliveryID(cmp.Or(first(req.Header, forge.DeliveryHeaders), event.Delivery), body))
+	d.Event, d.Clone = c.text(cmp.Or(d.Event, event.Name)), c.text(event.Clone)
+	for n := range event.Moves {
+		c.cover(&event.Moves[n])
+	}
+	event.Ignored = c.text(event.Ignored)
 	if why := expired(event.sent, d.Received, r.config.MaxAge); err == nil && why != "" {
 		err = errors.New(why)
 	}
 	switch {
 	case err != nil:
-		r.note(req.Context(), d, "refused: "+clean(err.Error(), 500))
+		r.note(req.Context(), d, "refused: "+c.text(clean(err.Error(), 500)))
 		answer(w, http.StatusBadRequest, reply{Error: err.Error()})
 		return
 	case len(event.Moves) == 0:
