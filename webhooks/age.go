@@ -42,7 +42,7 @@ func standardSignature(h http.Header, body []byte, secret string, now time.Time)
 			found = hmac.Equal(want, []byte(given)) || found
 		}
 	}
-	return found && inTime
+	return found && inTime && h.Get("Webhook-Id") != "" // without an id it could be sent again
 }
 
 // expired says why a delivery is too old, or not from this time; empty if it is
@@ -60,8 +60,8 @@ func expired(sent, now time.Time, most time.Duration) string {
 	return ""
 }
 
-// dated reads the time at a path of keys in a body: a date in text, or seconds
-// since 1970. What is not there, or no time, is the zero time.
+// dated reads the time at a path of keys in a body. What is not there, or no
+// time, is the zero time.
 func dated(path ...string) func(payload []byte) time.Time {
 	return func(payload []byte) time.Time {
 		value := json.RawMessage(payload)
@@ -72,17 +72,23 @@ func dated(path ...string) func(payload []byte) time.Time {
 			}
 			value = object[key]
 		}
-		var text string
-		if seconds, err := strconv.ParseInt(string(value), 10, 64); err == nil {
-			return time.Unix(seconds, 0)
-		} else if json.Unmarshal(value, &text) != nil {
-			return time.Time{}
-		}
-		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05-0700"} { // the second is Bitbucket's
-			if at, err := time.Parse(layout, text); err == nil {
-				return at
-			}
-		}
+		return moment(value)
+	}
+}
+
+// moment reads a date in text, or seconds since 1970. What is no time is the
+// zero time.
+func moment(value json.RawMessage) time.Time {
+	var text string
+	if seconds, err := strconv.ParseInt(string(value), 10, 64); err == nil {
+		return time.Unix(seconds, 0)
+	} else if json.Unmarshal(value, &text) != nil {
 		return time.Time{}
 	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05-0700"} { // the second is Bitbucket's
+		if at, err := time.Parse(layout, text); err == nil {
+			return at
+		}
+	}
+	return time.Time{}
 }

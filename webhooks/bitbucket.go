@@ -15,7 +15,7 @@ import (
 // delivery may tell of several branches and tags. Its payloads never name
 // files, and one of more than 256 KB is not sent at all.
 func Bitbucket() Forge {
-	f := bitbucketLike("bitbucket", "X-Request-Uuid", "X-Hook-Uuid")
+	f := bitbucketLike("bitbucket", "X-Request-Uuid") // X-Hook-Uuid is the webhook's own, the same for all
 	f.Mine = func(h http.Header) bool { return h.Get("X-Hook-Uuid") != "" || h.Get("X-Request-Uuid") != "" }
 	f.Read = readBitbucket
 	return f

@@ -113,8 +113,11 @@ func isForm(h http.Header) bool {
 	return err == nil && kind == "application/x-www-form-urlencoded"
 }
 
-// zero tells whether the hash stands for no commit.
-func zero(hash string) bool { return strings.Trim(hash, "0") == "" }
+// zero tells whether the hash stands for no commit: all of its 40 or 64 digits
+// are 0.
+func zero(hash string) bool {
+	return (len(hash) == 40 || len(hash) == 64) && strings.Trim(hash, "0") == ""
+}
 
 // subject is the first line of a commit message.
 func subject(message string) string {

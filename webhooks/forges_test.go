@@ -190,6 +190,14 @@ func TestWhatIsOldIsRefused(t *testing.T) {
 		stamp      func(time.Time) string
 		header     func(body []byte) map[string]string
 	}{
+		"github": {"portal", `{"ref":"refs/heads/main","after":"` + revision + `","repository":{"pushed_at":%s}}`, seconds,
+			func(body []byte) map[string]string {
+				return github("push", fmt.Sprintf("%x", sha256.Sum256(body)), body, "new secret")
+			}},
+		"github's pull requests": {"portal", `{"action":"opened","number":7,"pull_request":{"updated_at":%s,"head":{"ref":"topic","sha":"` + revision + `","repo":{"full_name":"a/b"}},"base":{"ref":"main","sha":"` + revision + `","repo":{"full_name":"a/b"}}}}`, rfc,
+			func(body []byte) map[string]string {
+				return github("pull_request", fmt.Sprintf("%x", sha256.Sum256(body)), body, "new secret")
+			}},
 		"bitbucket-server": {"portal", `{"date":%s,"changes":[{"ref":{"id":"refs/heads/main"},"toHash":"` + revision + `"}]}`,
 			func(at time.Time) string { return `"` + at.Format("2006-01-02T15:04:05-0700") + `"` },
 			func(body []byte) map[string]string {
@@ -229,6 +237,19 @@ func TestWhatIsOldIsRefused(t *testing.T) {
 	}
 }
 
+// Bitbucket's X-Hook-UUID is the webhook's, and no delivery's.
+func TestDeliveriesOfOneHookAreNotOne(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	for n, rev := range []string{"6dcb09b5b57875f334f61aebed695e2e4193db5e", "0d1a26e67d8f5eaf1f6ba5c57fc3c7d91ac0fd1c", "6dcb09b5b57875f334f61aebed695e2e4193db5e"} {
+		body := []byte(`{"push":{"changes":[{"new":{"type":"branch","name":"main","target":{"hash":"` + rev + `"}}}]}}`)
+		h := map[string]string{"X-Event-Key": "repo:push", "X-Hook-Uuid": "{hook}", "X-Hub-Signature": "sha256=" + sign(body, "new secret")}
+		if status, answer := s.deliver(t, "portal", h, body); status != 202 || strings.Contains(answer, `"duplicate":true`) != (n == 2) {
+			t.Errorf("%d: %d %s", n, status, answer)
+		}
+	}
+}
+
 // Anything may sign as Standard Webhooks says: then a recorded delivery is of
 // no use, under another id either.
 func TestAnythingMaySignItsTime(t *testing.T) {
@@ -259,6 +280,14 @@ func TestAnythingMaySignItsTime(t *testing.T) {
 		}
 	}
 	send(time.Now().Add(-6*time.Minute), "", 401)
+	nameless := standard(body, "new secret", time.Now())
+	mac = hmac.New(sha256.New, []byte("new secret"))
+	fmt.Fprintf(mac, ".%s.%s", nameless["Webhook-Timestamp"], body)
+	nameless["X-Batuta-Event"], nameless["Webhook-Id"] = "push", ""
+	nameless["Webhook-Signature"] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	if status, answer := s.deliver(t, "portal", nameless, body); status != 401 {
+		t.Errorf("without an id: %d %s", status, answer)
+	}
 	if len(s.pushes) != 1 || s.pushes[0].Delivery != "d-1" {
 		t.Errorf("%+v", s.pushes)
 	}

@@ -54,7 +54,7 @@ func readGitea(event string, payload []byte) (Event, error) {
 	case "delete":
 		return ignored("a branch or a tag was deleted"), nil
 	case "pull_request", "pull_request_sync":
-		return readGitHubPull(payload)
+		return readGiteaPull(payload)
 	default:
 		return ignored("the event %q is no push", clean(event, 50)), nil
 	}

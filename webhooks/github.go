@@ -40,5 +40,7 @@ func readGitHub(event string, payload []byte) (Event, error) {
 	if err := json.Unmarshal(payload, &sent); err != nil {
 		return Event{}, notJSON(err)
 	}
-	return sent.event(sent.Sender.Login)
+	out, err := sent.event(sent.Sender.Login)
+	out.sent = moment(sent.Repository.Pushed)
+	return out, err
 }

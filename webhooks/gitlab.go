@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
@@ -57,8 +58,11 @@ func readGitLab(event string, payload []byte) (Event, error) {
 	if err := json.Unmarshal(payload, &sent); err != nil {
 		return Event{}, notJSON(err)
 	}
-	if name := sent.Name; event == "System Hook" && name != "push" && name != "tag_push" {
-		return ignored("the event %q is no push", clean(name, 50)), nil
+	switch name := sent.Name; {
+	case event == "System Hook" && sent.Kind == "merge_request":
+		return readGitLabMerge(payload)
+	case event == "System Hook" && name != "push" && name != "tag_push":
+		return ignored("the event %q is no push", clean(cmp.Or(name, sent.Kind), 50)), nil
 	}
 	if sent.Checkout != "" { // of an annotated tag the commit, where after is the tag
 		sent.Head = &commit{ID: sent.Checkout}

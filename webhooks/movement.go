@@ -1,6 +1,8 @@
 package webhooks
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,7 +19,8 @@ type movement struct {
 	Head       *commit  `json:"head_commit"` // null for a deletion; for an annotated tag the commit, where after is the tag
 	Commits    []commit `json:"commits"`
 	Repository struct {
-		Clone string `json:"clone_url"`
+		Clone  string          `json:"clone_url"`
+		Pushed json.RawMessage `json:"pushed_at"` // GitHub's: when it was pushed to last, which is the push
 	} `json:"repository"`
 }
 
@@ -31,7 +34,7 @@ type commit struct {
 
 // event makes an event of the one movement.
 func (m movement) event(sender string) (Event, error) {
-	if m.Before == m.After && !zero(m.After) {
+	if m.Before == m.After && m.After != "" && !zero(m.After) {
 		return ignored("a test: the push moves nothing, and the webhook works"), nil
 	}
 	move, err := m.move(sender)
@@ -64,6 +67,9 @@ func (m movement) move(sender string) (Move, error) {
 	if m.Deleted || zero(m.After) {
 		p.Revision = ""
 		return Move{Push: p, Ignored: clean(m.Ref, 200) + " was deleted"}, nil
+	}
+	if m.After == "" {
+		return Move{}, errors.New("the push does not say where the ref is now: after is missing; a deletion has 40 zeros there")
 	}
 	if err := batuta.CheckRevision(string(p.Revision)); err != nil {
 		return Move{}, fmt.Errorf("after: %w", err)

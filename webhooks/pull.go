@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"batuta"
 )
@@ -62,6 +63,7 @@ type githubPull struct {
 	Number int    `json:"number"`
 	Pull   struct {
 		Title    string `json:"title"`
+		Updated  string `json:"updated_at"`
 		Head     *end   `json:"head"`
 		Base     *end   `json:"base"`
 		HeadName string `json:"head_branch"` // this and the following: Gogs
@@ -93,6 +95,22 @@ func readGitHubPull(payload []byte) (Event, error) {
 	if err := json.Unmarshal(payload, &sent); err != nil {
 		return Event{}, notJSON(err)
 	}
+	out, err := sent.event()
+	out.sent, _ = time.Parse(time.RFC3339, sent.Pull.Updated) // without, nobody knows
+	return out, err
+}
+
+// readGiteaPull reads the same of a forge that does not tell when the code
+// changed.
+func readGiteaPull(payload []byte) (Event, error) {
+	var sent githubPull
+	if err := json.Unmarshal(payload, &sent); err != nil {
+		return Event{}, notJSON(err)
+	}
+	return sent.event()
+}
+
+func (sent githubPull) event() (Event, error) {
 	if !slices.Contains([]string{"opened", "reopened", "synchronize", "synchronized"}, sent.Action) {
 		return stale(sent.Number, sent.Action), nil
 	}
