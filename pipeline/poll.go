@@ -102,13 +102,15 @@ func (p *Pipeline) poll(ctx context.Context, app App, on Triggers) error {
 	return p.Store.RecordRefs(ctx, app.Name, silent)
 }
 
-// moved takes in a ref that moved, unless a webhook told of it.
+// moved takes in a ref that moved, unless a webhook told of it. One that was
+// gone and is back is pushed anew, wherever it is.
 func (p *Pipeline) moved(ctx context.Context, app App, ref string, tip batuta.Revision, was gitremote.RefState, silent map[string]batuta.Revision) error {
 	_, newest, err := p.Store.Reached(ctx, app.Name, ref)
 	if err != nil {
 		return err
 	}
-	if newest == tip {
+	deleted := was.Serial > 0 && was.Revision == "" // when it was looked at last
+	if newest == tip && !deleted {
 		silent[ref] = tip
 		return nil
 	}

@@ -182,6 +182,43 @@ func TestAPollTakesInWhatMoved(t *testing.T) {
 	again.succeeds(t, run.ID)
 }
 
+// A branch that was deleted and is pushed again, at the revision that it had,
+// is pushed.
+func TestAPollSeesABranchComeBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.edit("batuta.yml", "on: {", "on: {poll: 10s, ")
+	w.poll = 100 * time.Millisecond // until it has had a run
+	main := map[string]batuta.Revision{"refs/heads/main": revision("one")}
+	both := map[string]batuta.Revision{"refs/heads/main": revision("one"), "refs/heads/release/1": revision("two")}
+	at := func(tips map[string]batuta.Revision) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.refs = gitsource.Refs{Default: "refs/heads/main", Tips: tips}
+	}
+	runs := 0
+	for _, step := range []struct {
+		tips map[string]batuta.Revision
+		more int
+	}{{main, 1}, {both, 1}, {main, 0}, {both, 1}, {both, 0}} {
+		at(step.tips)
+		s := w.open(t, nil) // which looks at once
+		stop := s.work(t)
+		runs += step.more
+		for _, r := range s.count(t, runs) {
+			s.succeeds(t, r.ID)
+		}
+		lab.Wait(t, 10*time.Second, func() error {
+			refs, err := s.store.Refs(t.Context(), testApp)
+			if got := refs["refs/heads/release/1"].Revision; err != nil || got != step.tips["refs/heads/release/1"] {
+				return fmt.Errorf("release/1 was seen at %q (%v)", got, err)
+			}
+			return nil
+		})
+		stop()
+	}
+}
+
 func TestConcurrencyIsTheAppsChoice(t *testing.T) {
 	t.Parallel()
 	for mode, want := range map[string][3]batuta.RunStatus{
