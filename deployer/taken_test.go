@@ -71,7 +71,7 @@ func TestPortsOfTheShipsOwnNetworkAreFixed(t *testing.T) {
 	hosted := strings.ReplaceAll(oneService, "ports:", "net: host, ports:")
 	synctest.Test(t, func(t *testing.T) {
 		h := newHarbour("ship-a", "ship-b")
-		h.behave(func(i deployer.Instance) shiptest.Behaviour { return shiptest.Behaviour{Port: 8080} })
+		h.behave(func(deployer.Instance) shiptest.Behaviour { return shiptest.Behaviour{Port: 8080} })
 		h.live(t, h.spec(t, hosted, image(1)))
 		plan, err := h.Plan(t.Context(), h.spec(t, hosted, image(2)))
 		if err != nil || !strings.Contains(plan.String(), "web-1 on ship-a: stop, then start (fixed host port 8080)") {

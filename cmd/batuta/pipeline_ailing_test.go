@@ -37,7 +37,7 @@ func TestWhatFailsItsChecksLaterIsInTheHistory(t *testing.T) {
 				}
 			}
 			if err != nil || !slices.Equal(got, want) {
-				return fmt.Errorf("the history has %q (%v), want %q", got, err, want)
+				return fmt.Errorf("the history has %q (%w), want %q", got, err, want)
 			}
 			return nil
 		})

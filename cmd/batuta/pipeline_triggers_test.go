@@ -211,7 +211,7 @@ func TestAPollSeesABranchComeBack(t *testing.T) {
 		lab.Wait(t, 10*time.Second, func() error {
 			refs, err := s.store.Refs(t.Context(), testApp)
 			if got := refs["refs/heads/release/1"].Revision; err != nil || got != step.tips["refs/heads/release/1"] {
-				return fmt.Errorf("release/1 was seen at %q (%v)", got, err)
+				return fmt.Errorf("release/1 was seen at %q (%w)", got, err)
 			}
 			return nil
 		})

@@ -62,7 +62,7 @@ func TestWhatSomebodyChangedByHandIsTold(t *testing.T) {
 	lab.Wait(t, patient, func() error {
 		found, err := engine.ContainerInspect(t.Context(), crashing)
 		if err != nil || found.RestartCount < 2 {
-			return fmt.Errorf("%v, %v", found.RestartCount, err)
+			return fmt.Errorf("%v, %w", found.RestartCount, err)
 		}
 		return nil
 	})

@@ -251,7 +251,7 @@ func listens(t *testing.T, b *bench) {
 	eventually(t, "the process is seen", func() error {
 		all, err := b.Ship.Listens(t.Context())
 		if err != nil || !slices.Contains(all, deployer.Port{Host: number, Protocol: "tcp"}) {
-			return fmt.Errorf("nobody listens on port %d: %v, %v", number, all, err)
+			return fmt.Errorf("nobody listens on port %d: %v, %w", number, all, err)
 		}
 		return nil
 	})

@@ -16,14 +16,19 @@ type Sight struct {
 	Serves bool // it runs, and its checks would pass
 }
 
-// Look gives all containers of all scopes, sorted by id. It is no call: it
-// cannot fail, and disturbs nothing.
+// Look gives all containers of all scopes, sorted by id. One that somebody
+// altered has another Config than its label says. It is no call: it cannot
+// fail, and disturbs nothing.
 func (f *Fake) Look() []Sight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := make([]Sight, 0, len(f.boxes))
 	for _, b := range f.boxes {
-		out = append(out, Sight{b.Container, b.serves()})
+		s := Sight{b.Container, b.serves()}
+		if len(s.Altered) > 0 {
+			s.Config += " altered" // it is not what it says
+		}
+		out = append(out, s)
 	}
 	slices.SortFunc(out, func(a, b Sight) int { return strings.Compare(a.ID, b.ID) })
 	return out

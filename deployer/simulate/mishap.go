@@ -34,6 +34,8 @@ const (
 	HandRemove Kind = "somebody removes a container"
 	HandAdd    Kind = "somebody starts a container of the same name" // that is none of ours
 	HandPort   Kind = "somebody takes a host port"
+	HandAlter  Kind = "somebody changes a container" // docker update
+	HandPause  Kind = "somebody pauses a container"
 	Rival      Kind = "somebody else deploys the same"
 )
 

@@ -103,13 +103,21 @@ func (w *world) hand(m Mishap) {
 	}
 	c := ours[m.Pick%len(ours)]
 	w.mu.Unlock() // the call looks at the world again
-	if m.Kind == HandStop {
+	switch m.Kind {
+	case HandStop:
 		_ = w.ships[c.Ship].Stop(ctx, c.ID, 0)
-	} else {
+	case HandAlter:
+		w.ships[c.Ship].Alter(c.ID, "limit memory none → 1g")
+	case HandPause:
+		w.ships[c.Ship].Pause(c.ID)
+	default:
 		_ = w.ships[c.Ship].Remove(ctx, c.ID)
 	}
 	w.mu.Lock()
 	w.note("it is %s (%s) on %s", c.Instance, c.ID, c.Ship)
+	if m.Kind == HandAlter {
+		w.look() // it has done nothing by itself
+	}
 	w.excuse(c, "was ended by somebody")
 }
 

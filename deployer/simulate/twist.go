@@ -33,7 +33,21 @@ func Make(seed uint64) Scenario {
 			r.Mishaps = append(slices.Clone(r.Mishaps), Mishap{At: 1 + d.IntN(2), Kind: Late, Pick: d.IntN(2)})
 		}
 	}
+	hand(&s, seed)
 	return s
+}
+
+// hand has somebody change or pause containers in some of the scenarios.
+func hand(s *Scenario, seed uint64) {
+	d := dice{rand.New(rand.NewPCG(seed, 2))}
+	for n := range s.Releases {
+		for _, kind := range []Kind{HandAlter, HandPause} {
+			if n > 0 && d.in(8) {
+				r := &s.Releases[n]
+				r.Mishaps = append(slices.Clone(r.Mishaps), Mishap{At: 1 + d.IntN(12), Kind: kind, Pick: d.IntN(6)})
+			}
+		}
+	}
 }
 
 // lives tells how the versions of the services live, that are decided.
