@@ -77,14 +77,30 @@ func (d *Document) parse(data []byte) *yaml.Node {
 		return nil
 	case err != nil:
 		line, message := yamlError(err)
+		if indentedByTab(data, line) {
+			d.add(line, 1, nil, "the line is indented with a tab", "indent with spaces: YAML takes no tabs there")
+			return nil
+		}
 		d.add(line, 1, nil, message, "")
 		return nil
 	}
-	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-		d.add(1, 1, nil, "the file holds more than one YAML document", "keep one; remove what follows the second ---")
+	var second yaml.Node
+	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
+		d.add(max(second.Line, 1), 1, nil, "the file holds more than one YAML document", "keep one; remove what follows the second ---")
 		return nil
 	}
 	return doc.Content[0]
+}
+
+// indentedByTab tells whether a line, counted from 1, begins with white space
+// that has a tab.
+func indentedByTab(data []byte, line int) bool {
+	lines := strings.Split(string(data), "\n")
+	if line < 1 || line > len(lines) {
+		return false
+	}
+	text := lines[line-1]
+	return strings.Contains(text[:len(text)-len(strings.TrimLeft(text, " \t"))], "\t")
 }
 
 var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
@@ -121,8 +137,12 @@ func (d *Document) bounded(n Node) bool {
 }
 
 // Problem records what is wrong with the value at path, or with the nearest
-// value above it that the document has.
+// value above it that the document has. Of a document that could not be read
+// nothing else is told.
 func (d *Document) Problem(path Path, message, hint string) {
+	if d.root == nil {
+		return // what it is to say is not known
+	}
 	line, column := d.Place(path)
 	d.add(line, column, path, message, hint)
 }

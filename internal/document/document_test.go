@@ -103,7 +103,8 @@ func TestReadRefusesWhatIsNotOneDocument(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":    {"", "the file is empty"},
 		"syntax":   {"a: [1\nb: 2", "not YAML"},
-		"two":      {"name: a\n---\nname: b\n", "more than one YAML document"},
+		"two":      {"name: a\n---\nname: b\n", "x.yml:2:1: the file holds more than one YAML document"},
+		"tab":      {"name: a\nlist:\n\t- b\n", "x.yml:3:1: the line is indented with a tab (indent with spaces: YAML takes no tabs there)"},
 		"scalar":   {"hello", "want a mapping"},
 		"too big":  {strings.Repeat("#", document.MaxBytes+1), "bytes"},
 		"laughter": {laughs(), "beyond reason"},
