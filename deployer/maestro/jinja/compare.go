@@ -35,6 +35,7 @@ func integer(v any) (int, bool) {
 // equal is Python's ==.
 func (r *runtime) equal(a, b any) bool {
 	r.spend(1)
+	a, b = bare(a), bare(b)
 	if x, ok := number(a); ok {
 		y, ok := number(b)
 		return ok && x == y
@@ -87,6 +88,7 @@ func (r *runtime) equalItems(a, b []any) bool {
 // compare orders two values as Python does: numbers, texts, and lists of them.
 func (r *runtime) compare(a, b any) int {
 	r.spend(1)
+	a, b = bare(a), bare(b)
 	if x, ok := number(a); ok {
 		if y, ok := number(b); ok {
 			switch {
@@ -118,7 +120,7 @@ func (r *runtime) compare(a, b any) int {
 
 // items are what a list or a tuple holds.
 func items(v any) ([]any, bool) {
-	switch v := v.(type) {
+	switch v := bare(v).(type) {
 	case *array:
 		return v.items, true
 	case tuple:
@@ -133,7 +135,7 @@ func (r *runtime) iterate(v any) []any {
 		return list
 	}
 	var out []any
-	switch v := v.(type) {
+	switch v := bare(v).(type) {
 	case undefined:
 	case *dict:
 		out = append(out, v.keys...)
@@ -150,7 +152,8 @@ func (r *runtime) iterate(v any) []any {
 
 // contains is Python's in.
 func (r *runtime) contains(in, what any) bool {
-	switch in := in.(type) {
+	what = bare(what)
+	switch in := bare(in).(type) {
 	case string:
 		s, ok := what.(string)
 		if !ok {

@@ -15,17 +15,20 @@ import (
 
 type filter func(r *runtime, args []any, named map[string]any) any
 
-// filters are Jinja2's that a document has use for. The first argument is what
-// is filtered.
+// filters are all of Jinja2's. The first argument is what is filtered.
 func filters() map[string]filter {
 	return map[string]filter{
-		"abs": filterAbs, "batch": filterBatch, "capitalize": filterText(capitalize), "count": filterLength, "d": filterDefault,
+		"abs": filterAbs, "attr": filterAttr, "batch": filterBatch, "center": filterCenter, "e": filterEscape, "escape": filterEscape,
+		"filesizeformat": filterFileSize, "forceescape": filterForceEscape, "groupby": filterGroupBy, "pprint": filterPrint, "random": filterRandom,
+		"slice": filterSlice, "striptags": filterStripTags, "truncate": filterTruncate, "urlize": filterURLs, "wordcount": filterWordCount,
+		"wordwrap": filterWordWrap, "xmlattr": filterXMLAttr,
+		"capitalize": filterText(capitalize), "count": filterLength, "d": filterDefault,
 		"default": filterDefault, "dictsort": filterDictSort, "first": filterFirst, "float": filterFloat, "format": filterFormat,
 		"indent": filterIndent, "int": filterInt, "items": filterItems, "join": filterJoin, "last": filterLast, "length": filterLength,
 		"list": filterList, "lower": filterText(strings.ToLower), "map": filterMap, "max": filterEnd(1), "min": filterEnd(-1),
 		"reject": filterSelect(false, false), "rejectattr": filterSelect(false, true), "replace": filterReplace, "reverse": filterReverse,
-		"round": filterRound, "safe": filterSame, "select": filterSelect(true, false), "selectattr": filterSelect(true, true),
-		"sort": filterSort, "string": filterText(func(s string) string { return s }), "sum": filterSum, "title": filterText(title),
+		"round": filterRound, "safe": filterSafe, "select": filterSelect(true, false), "selectattr": filterSelect(true, true),
+		"sort": filterSort, "string": filterText(func(s string) string { return s }), "sum": filterSum, "title": filterText(titled),
 		"tojson": filterJSON, "trim": filterTrim, "unique": filterUnique, "upper": filterText(strings.ToUpper), "urlencode": filterURL,
 	}
 }
@@ -251,14 +254,14 @@ func filterIndent(_ *runtime, args []any, named map[string]any) any {
 func filterJSON(_ *runtime, args []any, _ map[string]any) any {
 	var b strings.Builder
 	writeJSON(&b, args[0], 0)
-	return bounded(b.String())
+	return markup(bounded(b.String()))
 }
 
 func writeJSON(b *strings.Builder, v any, depth int) {
 	if depth > maxDepth || b.Len() > maxOutput {
 		fail("a value is too big or too deep to be written")
 	}
-	switch v := v.(type) {
+	switch v := bare(v).(type) {
 	case *dict:
 		names := map[string]any{}
 		for _, key := range v.keys {
@@ -315,4 +318,12 @@ func jsonText(s string) string {
 
 func filterURL(_ *runtime, args []any, _ map[string]any) any {
 	return strings.NewReplacer("+", "%20", "%2F", "/").Replace(url.QueryEscape(str(args[0])))
+}
+
+// apply puts a value through a filter.
+func (r *runtime) apply(name string, args []any, named map[string]any) any {
+	if !slices.Contains(forMarkup, name) {
+		args = allBare(args)
+	}
+	return filters()[name](r, args, named)
 }

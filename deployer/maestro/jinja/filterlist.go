@@ -3,13 +3,26 @@ package jinja
 import (
 	"math"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 func filterText(f func(string) string) filter {
 	return func(_ *runtime, args []any, _ map[string]any) any { return f(str(args[0])) }
 }
 
-func filterSame(_ *runtime, args []any, _ map[string]any) any { return args[0] }
+// titled begins each word with a capital; unlike Python's str.title, only white
+// space, brackets and hyphens begin a word.
+func titled(s string) string {
+	start := true
+	return strings.Map(func(c rune) rune {
+		was := start
+		if start = unicode.IsSpace(c) || strings.ContainsRune("-({[<", c); was {
+			return unicode.ToUpper(c)
+		}
+		return unicode.ToLower(c)
+	}, s)
+}
 
 func filterAbs(_ *runtime, args []any, _ map[string]any) any {
 	if n, ok := integer(args[0]); ok {
@@ -103,11 +116,10 @@ func filterMap(r *runtime, args []any, named map[string]any) any {
 			continue
 		}
 		name := textArgument(args, 1)
-		f := filters()[name]
-		if f == nil {
+		if filters()[name] == nil {
 			fail("no filter %q", name)
 		}
-		out.items = append(out.items, f(r, append([]any{item}, args[2:]...), named))
+		out.items = append(out.items, r.apply(name, append([]any{item}, args[2:]...), named))
 	}
 	return out
 }

@@ -42,7 +42,7 @@ type Options struct {
 
 // Render gives what the template renders to. The error is an *Error.
 func Render(file, text string, o Options) (out string, err error) {
-	r := &runtime{options: o, deadline: time.Now().Add(maxSeconds * time.Second), file: file, line: 1, loaded: map[string]*template{}}
+	r := &runtime{options: o, deadline: time.Now().Add(maxSeconds * time.Second), file: file, line: 1, root: text, loaded: map[string]*template{}}
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
@@ -75,6 +75,8 @@ type runtime struct {
 	deadline time.Time
 	loaded   map[string]*template
 	page     *page
+	root     string // the text of the first template
+	picked   int    // how often something was picked at random
 }
 
 // step counts one act of the template.

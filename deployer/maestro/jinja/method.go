@@ -37,7 +37,7 @@ func method(v any, name string) any {
 func argument(args []any, n int, otherwise ...any) any {
 	switch {
 	case n < len(args):
-		return args[n]
+		return bare(args[n])
 	case len(otherwise) == 0:
 		fail("an argument is missing")
 	}

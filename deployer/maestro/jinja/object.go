@@ -57,7 +57,7 @@ func (d *dict) remove(key any) {
 // hashable is the key under which a dictionary keeps a value: 1, 1.0 and True
 // are one, as in Python.
 func hashable(v any) any {
-	switch v := v.(type) {
+	switch v := bare(v).(type) {
 	case bool:
 		if v {
 			return 1
@@ -78,7 +78,7 @@ func hashable(v any) any {
 }
 
 func typeName(v any) string {
-	switch v.(type) {
+	switch bare(v).(type) {
 	case nil:
 		return "None"
 	case undefined:
@@ -103,7 +103,7 @@ func typeName(v any) string {
 
 // truth is Python's bool().
 func truth(v any) bool {
-	switch v := v.(type) {
+	switch v := bare(v).(type) {
 	case nil, undefined:
 		return false
 	case bool:
@@ -126,7 +126,7 @@ func truth(v any) bool {
 
 // str is Python's str(): what {{ v }} writes.
 func str(v any) string {
-	switch v := v.(type) {
+	switch v := bare(v).(type) {
 	case string:
 		return v
 	case undefined:
@@ -145,7 +145,11 @@ func writeRepr(b *strings.Builder, v any, depth int) {
 	if depth > maxDepth || b.Len() > maxOutput {
 		fail("a value is too big or too deep to be written")
 	}
-	switch v := v.(type) {
+	if m, ok := v.(markup); ok {
+		b.WriteString("Markup(" + Quote(string(m)) + ")")
+		return
+	}
+	switch v := bare(v).(type) {
 	case nil:
 		b.WriteString("None")
 	case undefined:

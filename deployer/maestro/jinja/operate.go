@@ -8,6 +8,13 @@ import (
 
 // operate is an arithmetic operator of Python's, and Jinja's ~.
 func (r *runtime) operate(a any, operator string, b any) any {
+	if v, ok := joinMarkup(a, b); ok && operator == "+" {
+		return v
+	}
+	if m, ok := a.(markup); ok && operator == "%" {
+		return markup(percent(string(m), escapeTexts(b)))
+	}
+	a, b = bare(a), bare(b)
 	for _, v := range []any{a, b} {
 		if u, ok := v.(undefined); ok && operator != "~" {
 			fail("%q is undefined", u.name)

@@ -1,7 +1,7 @@
 package jinja
 
 import (
-	"maps"
+	"slices"
 	"strings"
 
 	"github.com/nikolalohinski/gonja/v2/tokens"
@@ -146,15 +146,14 @@ func (p *parser) filters(e expr) expr {
 
 func (p *parser) filter(of expr) expr {
 	t := p.need(tokens.Name, "the name of a filter")
-	f := filters()[t.Val]
-	if f == nil {
+	if filters()[t.Val] == nil {
 		fail("no filter %q", t.Val)
 	}
 	call := p.optional()
 	return at(t.Line, func(r *runtime, s *scope) any {
 		v := of(r, s)
 		args, named := call(r, s)
-		return f(r, append([]any{v}, args...), named)
+		return r.apply(t.Val, append([]any{v}, args...), named)
 	})
 }
 
@@ -186,7 +185,11 @@ func (p *parser) test(of expr) expr {
 		}
 	}
 	return at(t.Line, func(r *runtime, s *scope) any {
-		return test(r, of(r, s), arguments(r, s)) != negated
+		v := of(r, s)
+		if t.Val != "escaped" {
+			v = bare(v)
+		}
+		return test(r, v, allBare(arguments(r, s))) != negated
 	})
 }
 
@@ -200,7 +203,12 @@ func (r *runtime) attribute(v any, name string) any {
 			return a
 		}
 		return undefined{name}
+	case group:
+		if part, ok := map[string]any{"grouper": o.grouper, "list": o.list}[name]; ok {
+			return part
+		}
 	}
+	v = bare(v)
 	if m := method(v, name); m != nil {
 		return m
 	}
@@ -214,6 +222,12 @@ func (r *runtime) attribute(v any, name string) any {
 
 // item is v[key]: an item, or else an attribute.
 func (r *runtime) item(v, key any) any {
+	if name, ok := key.(string); ok {
+		if _, isGroup := v.(group); isGroup {
+			return r.attribute(v, name)
+		}
+	}
+	v, key = bare(v), bare(key)
 	if d, ok := v.(*dict); ok {
 		if item, ok := d.get(key); ok {
 			return item
@@ -261,6 +275,7 @@ func (r *runtime) call(v any, args []any, named map[string]any) (out any) {
 
 // slice is v[from:to:step].
 func (r *runtime) slice(v any, bounds [3]any) any {
+	v = bare(v)
 	list, isList := items(v)
 	text, isText := v.(string)
 	if isText {
@@ -332,6 +347,11 @@ func take(args []any, named map[string]any, names ...string) map[string]any {
 		}
 		out[names[i]] = a
 	}
-	maps.Copy(out, named)
+	for name, v := range named {
+		if !slices.Contains(names, name) {
+			fail("no argument %q", name)
+		}
+		out[name] = v
+	}
 	return out
 }

@@ -52,6 +52,17 @@ func TestRenderAsPythonDoes(t *testing.T) {
 	}
 }
 
+// TestRandomIsTheSameAgain: what a person was shown is what is deployed.
+func TestRandomIsTheSameAgain(t *testing.T) {
+	t.Parallel()
+	const text = "{% for i in range(40) %}{{ range(10)|random }}{% endfor %}"
+	first, err := render(text)
+	again, _ := render(text)
+	if err != nil || first != again || strings.Count(first, first[:1]) > 20 {
+		t.Errorf("%q and %q (%v)", first, again, err)
+	}
+}
+
 // TestRenderTells tells the line of what is wrong, in each file.
 func TestRenderTells(t *testing.T) {
 	t.Parallel()
@@ -72,6 +83,7 @@ func TestRenderTells(t *testing.T) {
 		"{{ 1 < 'a' }}":              `maestro.yaml:1: a whole number and a text cannot be ordered`,
 		"\n{% include 'nope' %}":     `maestro.yaml:2: template nope cannot be read: file does not exist`,
 		"{{ 'x'|nope }}":             `maestro.yaml:1: no filter "nope"`,
+		"{{ 'x'|center(widht=3) }}":  `maestro.yaml:1: no argument "widht"`,
 		"{{ x is nope }}":            `maestro.yaml:1: no test "nope"`,
 		"{{ }}":                      `maestro.yaml:1: want a value, have '}}'`,
 		"{% set a, b = [1] %}":       `maestro.yaml:1: 1 values for 2 names`,

@@ -12,6 +12,9 @@ func tests() map[string]test {
 	return map[string]test{
 		"defined":   func(_ *runtime, v any, _ []any) bool { _, missing := v.(undefined); return !missing },
 		"undefined": func(_ *runtime, v any, _ []any) bool { _, missing := v.(undefined); return missing },
+		"escaped":   func(_ *runtime, v any, _ []any) bool { _, ok := v.(markup); return ok },
+		"filter":    func(_ *runtime, v any, _ []any) bool { name, _ := v.(string); return filters()[name] != nil },
+		"test":      func(_ *runtime, v any, _ []any) bool { name, _ := v.(string); return tests()[name] != nil },
 		"none":      func(_ *runtime, v any, _ []any) bool { return v == nil },
 		"boolean":   func(_ *runtime, v any, _ []any) bool { _, ok := v.(bool); return ok },
 		"true":      func(_ *runtime, v any, _ []any) bool { return v == true },

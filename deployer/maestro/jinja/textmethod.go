@@ -3,6 +3,7 @@ package jinja
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // textMethod is a method of Python's texts; nil if there is none of the name.
@@ -92,8 +93,11 @@ func textForms() map[string]textFunction {
 			}
 			return sign + pad(s, wholeArgument(args, 0)-len(sign), '>', '0')
 		},
-		"ljust":  justified('<'),
-		"rjust":  justified('>'),
-		"center": justified('^'),
+		"ljust": justified('<'),
+		"rjust": justified('>'),
+		"center": func(_ *runtime, s string, args []any, _ map[string]any) any {
+			fill, _ := utf8.DecodeRuneInString(textArgument(args, 1, " "))
+			return center(s, wholeArgument(args, 0), fill)
+		},
 	}
 }
