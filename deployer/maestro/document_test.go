@@ -253,3 +253,41 @@ func TestTrapsInNames(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestPlacesInOtherTemplates: what is wrong in a template that is included,
+// imported or extended is told by its own file and place.
+func TestPlacesInOtherTemplates(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"main.yaml": "{% extends 'base.yaml' %}\n{% import 'sub/macros.j2' as m %}\n{% block services %}\n" +
+			"  web: {image: app, instances: {web-1: {ship: s, ports: {a: x, b: y}}}}\n{% include 'sub/db.yaml' %}\n" +
+			"{% set n = 1 %}\n  m:\n    image: app\n    instances:\n      {{ m.instance('é', 'nothing') }}\n{% endblock %}",
+		"base.yaml":     "name: n\nships: {s: {ip: 10.0.0.1, prt: 1}}\nservices:\n{% block services %}{% endblock %}\n",
+		"sub/db.yaml":   "  {# the\n database #}\n  db:\n    image: db\n    instances: {db-1: {ship: s, prts: {}}}\n",
+		"sub/macros.j2": "{% macro instance(name, port) -%}\n\n{{ name }}:\n        ship: s\n        ports: {a: {{ port }}, b: 99999}\n{%- endmacro %}",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "main.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = maestro.Read("envs/main.yaml", data, maestro.Options{Dir: dir, Strict: true})
+	for _, want := range []string{
+		`envs/main.yaml:4:61: services.web.instances.web-1.ports.a: "x" is not a port`,
+		`envs/main.yaml:4:67: services.web.instances.web-1.ports.b: "y" is not a port`,
+		`envs/base.yaml:2:27: ships.s.prt: MaestroNG does not read "prt" here`,
+		`envs/sub/db.yaml:5:33: services.db.instances.db-1.prts: MaestroNG does not read "prts" here`,
+		`envs/sub/macros.j2:5:20: services.m.instances.é.ports.a: "nothing" is not a port`,
+		`envs/sub/macros.j2:5:35: services.m.instances.é.ports.b: `,
+	} {
+		wantProblem(t, err, want)
+	}
+}

@@ -28,14 +28,22 @@ func (r *reader) add(line, column int, path document.Path, message, hint string)
 
 // at is a problem, told in terms of the file's own lines.
 func (r *reader) at(line, column int, path document.Path, message, hint string) batuta.Problem {
+	file := r.file
 	if r.lines != nil {
-		line, column, message = r.lines.tell(line, column, message)
+		file, line, column, message = r.lines.tell(line, column, message)
 	}
-	return batuta.Problem{File: r.file, Line: line, Column: column, Path: path.String(), Message: message, Hint: hint}
+	return batuta.Problem{File: file, Line: line, Column: column, Path: path.String(), Message: message, Hint: hint}
 }
 
-// sourceLine is the line of the file that the value stands on.
-func (r *reader) sourceLine(v *value) int { return r.at(v.line, v.column, nil, "", "").Line }
+// sourceLine tells the line that the value stands on, and the file if it is
+// another.
+func (r *reader) sourceLine(v *value) string {
+	p := r.at(v.line, v.column, nil, "", "")
+	if p.File != r.file {
+		return fmt.Sprintf("line %d of %s", p.Line, p.File)
+	}
+	return fmt.Sprintf("line %d", p.Line)
+}
 
 // problem records what is wrong with a value.
 func (r *reader) problem(v *value, message, hint string) {
@@ -54,12 +62,13 @@ func (r *reader) outcome() (problems, warnings batuta.Problems) {
 	if r.options.Strict {
 		r.problems, r.warnings = append(r.problems, r.warnings...), nil
 	}
-	return sorted(r.problems), sorted(r.warnings)
+	return r.sorted(r.problems), r.sorted(r.warnings)
 }
 
-func sorted(ps batuta.Problems) batuta.Problems {
+func (r *reader) sorted(ps batuta.Problems) batuta.Problems {
+	file := func(p batuta.Problem) string { return strings.TrimPrefix(p.File, r.file) } // the document comes first
 	slices.SortStableFunc(ps, func(a, b batuta.Problem) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message))
+		return cmp.Or(strings.Compare(file(a), file(b)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Path, b.Path), strings.Compare(a.Message, b.Message))
 	})
 	return slices.CompactFunc(ps, func(a, b batuta.Problem) bool { return a == b })
 }

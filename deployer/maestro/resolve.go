@@ -50,7 +50,7 @@ func (d *Document) Resolve(in deployer.Input) (deployer.Spec, error) {
 	if err := problems.Err(); err != nil {
 		return deployer.Spec{}, err
 	}
-	spec.Warnings = sorted(slices.Concat(d.warnings, warnings))
+	spec.Warnings = r.sorted(slices.Concat(d.warnings, warnings))
 	return spec, nil
 }
 

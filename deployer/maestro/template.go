@@ -3,6 +3,7 @@ package maestro
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"batuta"
@@ -23,11 +24,20 @@ func (r *reader) render(data []byte) (string, bool) {
 	if err != nil {
 		p := batuta.Problem{File: r.file, Line: 1, Column: 1, Message: err.Error()}
 		if e, ok := errors.AsType[*jinja.Error](err); ok {
-			p.File, p.Line, p.Message = e.File, e.Line, "template: "+e.Message
+			p = batuta.Problem{File: r.templateFile(e.File), Line: e.Line, Column: e.Column, Message: "template: " + e.Message}
 		}
 		r.problems = append(r.problems, p)
 		return "", false
 	}
-	r.lines = align(text, out)
-	return out, true
+	r.lines = &lines{file: r.file, rendered: out, name: r.templateFile}
+	return out.Text, true
+}
+
+// templateFile is a template's file as a person would name it: beside the
+// document.
+func (r *reader) templateFile(name string) string {
+	if name == r.file {
+		return name
+	}
+	return filepath.Join(filepath.Dir(r.file), name)
 }

@@ -107,7 +107,7 @@ func (c *converter) pairs(v *value, y *yaml.Node, depth int) {
 		}
 		c.trap(key)
 		if first := slices.IndexFunc(v.keys, key.same); first >= 0 {
-			c.problem(key, fmt.Sprintf("key %q stands twice (the first is on line %d)", key.python(), c.sourceLine(v.keys[first])), "remove one")
+			c.problem(key, fmt.Sprintf("key %q stands twice (the first is on %s)", key.python(), c.sourceLine(v.keys[first])), "remove one")
 			continue
 		}
 		v.keys = append(v.keys, key)

@@ -17,14 +17,13 @@ func (r *runtime) render(t *template, s *scope) {
 	before := r.page
 	r.page = &page{chains: map[string][][]node{}}
 	for {
-		r.file = t.file
 		for name, body := range t.blocks {
 			r.page.chains[name] = append(r.page.chains[name], body)
 		}
 		r.page.parent = nil
-		out := r.captured(func() { r.run(t.body, s) })
+		out := r.collected(func() { r.run(t.body, s) })
 		if r.page.parent == nil {
-			r.write(out)
+			r.splice(out)
 			break
 		}
 		r.deeper(func() { t = r.page.parent })
@@ -106,9 +105,9 @@ func (p *parser) includeStatement() node {
 		if !shared {
 			s = r.globals()
 		}
-		file, line := r.file, r.line
+		before := r.place
 		r.deeper(func() { r.render(t, newScope(s)) })
-		r.file, r.line = file, line
+		r.place = before
 	}
 }
 
@@ -136,10 +135,10 @@ func (r *runtime) module(name any, shared bool, s *scope) *object {
 		s = r.globals()
 	}
 	inner := newScope(s)
-	file, line := r.file, r.line
+	before := r.place
 	t := r.load(str(name))
 	r.deeper(func() { r.captured(func() { r.render(t, inner) }) })
-	r.file, r.line = file, line
+	r.place = before
 	return &object{name: "module", attrs: inner.vars}
 }
 

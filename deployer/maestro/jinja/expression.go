@@ -10,10 +10,10 @@ import (
 // expr computes a value in a scope.
 type expr func(r *runtime, s *scope) any
 
-// at makes an expression tell its line before it is computed.
-func at(line int, e expr) expr {
+// at makes an expression tell its place before it is computed.
+func at(place *Place, e expr) expr {
 	return func(r *runtime, s *scope) any {
-		r.step(line)
+		r.step(place)
 		return e(r, s)
 	}
 }
@@ -191,7 +191,7 @@ func (p *parser) binary(operand func() expr, operators ...string) expr {
 		}
 		p.next()
 		a, b := left, operand()
-		left = at(t.Line, func(r *runtime, s *scope) any { return r.operate(a(r, s), found, b(r, s)) })
+		left = at(p.placeOf(t), func(r *runtime, s *scope) any { return r.operate(a(r, s), found, b(r, s)) })
 	}
 }
 
@@ -200,7 +200,7 @@ func (p *parser) power() expr {
 	for p.current().Type == tokens.Power {
 		t := p.next()
 		a, b := left, p.unary(true)
-		left = at(t.Line, func(r *runtime, s *scope) any { return r.operate(a(r, s), "**", b(r, s)) })
+		left = at(p.placeOf(t), func(r *runtime, s *scope) any { return r.operate(a(r, s), "**", b(r, s)) })
 	}
 	return left
 }
@@ -231,7 +231,7 @@ func (p *parser) signed(t *tokens.Token) expr {
 	if t.Type == tokens.Subtraction {
 		sign = -1
 	}
-	return at(t.Line, func(r *runtime, s *scope) any { return r.operate(sign, "*", e(r, s)) })
+	return at(p.placeOf(t), func(r *runtime, s *scope) any { return r.operate(sign, "*", e(r, s)) })
 }
 
 // primary reads a value: a literal, a name, or what is in brackets.
@@ -275,7 +275,7 @@ func (p *parser) primary() expr {
 		case "none", "None":
 			return constant(nil)
 		}
-		return at(t.Line, func(_ *runtime, s *scope) any { return s.get(t.Val) })
+		return at(p.placeOf(t), func(_ *runtime, s *scope) any { return s.get(t.Val) })
 	}
 	p.unexpected("a value")
 	return nil

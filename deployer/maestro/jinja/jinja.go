@@ -10,7 +10,6 @@ package jinja
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -28,11 +27,14 @@ const (
 type Error struct {
 	File    string // as it was given or loaded
 	Line    int    // from 1
+	Column  int    // from 1, in characters
 	Message string
 }
 
-// Error is file:line: message.
-func (e *Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Message) }
+// Error is file:line:column: message.
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}
 
 // Options are what a template sees.
 type Options struct {
@@ -41,22 +43,21 @@ type Options struct {
 }
 
 // Render gives what the template renders to. The error is an *Error.
-func Render(file, text string, o Options) (out string, err error) {
-	r := &runtime{options: o, deadline: time.Now().Add(maxSeconds * time.Second), file: file, line: 1, root: text, loaded: map[string]*template{}}
+func Render(file, text string, o Options) (out Rendered, err error) {
+	r := &runtime{options: o, deadline: time.Now().Add(maxSeconds * time.Second), place: Place{file, 1, 1}, root: text, loaded: map[string]*template{}}
 	defer func() {
 		switch p := recover().(type) {
 		case nil:
 		case failure:
-			err = &Error{File: r.file, Line: r.line, Message: string(p)}
+			err = &Error{File: r.place.File, Line: r.place.Line, Column: r.place.Column, Message: string(p)}
 		default: // a fault of the lexer's or of ours, on a template that nobody foresaw
-			err = &Error{File: r.file, Line: r.line, Message: fmt.Sprintf("the template cannot be rendered: %v", p)}
+			err = &Error{File: r.place.File, Line: r.place.Line, Column: r.place.Column, Message: fmt.Sprintf("the template cannot be rendered: %v", p)}
 		}
 	}()
 	t := r.parse(file, text)
-	var b strings.Builder
-	r.out = &b
+	r.out = &output{}
 	r.render(t, newScope(r.globals()))
-	return b.String(), nil
+	return rendered(r.out), nil
 }
 
 // failure ends a rendering; Render makes an Error of it.
@@ -67,9 +68,9 @@ func fail(format string, args ...any) { panic(failure(fmt.Sprintf(format, args..
 // runtime is one rendering.
 type runtime struct {
 	options  Options
-	out      *strings.Builder
-	file     string // what is being parsed or rendered, for errors
-	line     int
+	out      *output
+	last     *output // of the macro or block that was called last
+	place    Place   // of what is being parsed or rendered, for errors
 	steps    int
 	depth    int
 	deadline time.Time
@@ -80,9 +81,9 @@ type runtime struct {
 }
 
 // step counts one act of the template.
-func (r *runtime) step(line int) {
-	if line > 0 {
-		r.line = line
+func (r *runtime) step(at *Place) {
+	if at != nil {
+		r.place = *at
 	}
 	r.spend(1)
 }
@@ -96,22 +97,20 @@ func (r *runtime) spend(steps int) {
 	}
 }
 
-// write adds to the output.
-func (r *runtime) write(s string) {
-	if r.out.Len()+len(s) > maxOutput {
-		fail("the template renders to more than %d bytes", maxOutput)
-	}
-	r.out.WriteString(s)
-}
-
-// captured gives what do writes, instead of writing it.
-func (r *runtime) captured(do func()) string {
-	var b strings.Builder
+// collected is what do writes, which is not written.
+func (r *runtime) collected(do func()) *output {
 	before := r.out
-	r.out = &b
+	out := &output{}
+	r.out = out
 	do()
 	r.out = before
-	return b.String()
+	return out
+}
+
+// captured is the text of what do writes, instead of writing it.
+func (r *runtime) captured(do func()) string {
+	r.last = r.collected(do)
+	return r.last.String()
 }
 
 // deeper does something that may nest without end.
@@ -135,9 +134,9 @@ func (r *runtime) load(name string) *template {
 	if err != nil {
 		fail("%v", err)
 	}
-	file, line := r.file, r.line
+	before := r.place
 	t := r.parse(name, text)
-	r.file, r.line = file, line
+	r.place = before
 	r.loaded[name] = t
 	return t
 }

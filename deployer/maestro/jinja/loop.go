@@ -66,7 +66,7 @@ func (l *forLoop) run(r *runtime, outer *scope, over any, depth int) {
 	state := &loop{of: l, outer: outer, list: list, depth: depth}
 	o := &object{name: "loop", attrs: map[string]any{}, call: state.again}
 	for i, item := range list {
-		r.step(0)
+		r.step(nil)
 		s := newScope(outer)
 		s.vars["loop"] = o
 		state.at(o, i)

@@ -67,9 +67,9 @@ func (m *macro) object(outer *scope) *object {
 		if caller, given := named["caller"]; given {
 			s.vars["caller"] = caller
 		}
-		file, line := r.file, r.line
+		before := r.place
 		out := r.captured(func() { r.run(m.body, s) })
-		r.file, r.line = file, line
+		r.place = before
 		return out
 	})
 	return &object{name: "macro", attrs: map[string]any{"name": m.name}, call: call}
@@ -80,7 +80,7 @@ func (p *parser) callStatement() node {
 	if p.current().Type == tokens.LeftParenthesis {
 		p.parameters(caller)
 	}
-	line := p.current().Line
+	line := p.here()
 	of := p.primary()
 	for p.current().Type == tokens.Dot {
 		p.next()
@@ -94,6 +94,6 @@ func (p *parser) callStatement() node {
 	return func(r *runtime, s *scope) {
 		args, named := call(r, s)
 		named["caller"] = caller.object(s)
-		r.write(str(r.call(of(r, s), args, named)))
+		r.writeValue(r.call(of(r, s), args, named), line)
 	}
 }

@@ -16,20 +16,20 @@ func (p *parser) postfix(e expr) expr {
 		case tokens.Dot:
 			p.next()
 			if p.current().Type == tokens.Integer {
-				e = p.item(of, p.primary(), t.Line)
+				e = p.item(of, p.primary(), p.placeOf(t))
 				continue
 			}
 			if p.current().Type == tokens.String || p.current().Val == "" {
 				p.unexpected("a name")
 			}
 			name := p.next().Val
-			e = at(t.Line, func(r *runtime, s *scope) any { return r.attribute(of(r, s), name) })
+			e = at(p.placeOf(t), func(r *runtime, s *scope) any { return r.attribute(of(r, s), name) })
 		case tokens.LeftBracket:
 			p.next()
-			e = p.subscript(of, t.Line)
+			e = p.subscript(of, p.placeOf(t))
 		case tokens.LeftParenthesis:
 			call := p.arguments()
-			e = at(t.Line, func(r *runtime, s *scope) any {
+			e = at(p.placeOf(t), func(r *runtime, s *scope) any {
 				args, named := call(r, s)
 				return r.call(of(r, s), args, named)
 			})
@@ -39,11 +39,11 @@ func (p *parser) postfix(e expr) expr {
 	}
 }
 
-func (p *parser) item(of, key expr, line int) expr {
-	return at(line, func(r *runtime, s *scope) any { return r.item(of(r, s), key(r, s)) })
+func (p *parser) item(of, key expr, place *Place) expr {
+	return at(place, func(r *runtime, s *scope) any { return r.item(of(r, s), key(r, s)) })
 }
 
-func (p *parser) subscript(of expr, line int) expr {
+func (p *parser) subscript(of expr, place *Place) expr {
 	var parts [3]expr
 	n := 0
 	for ; n < 3; n++ {
@@ -61,9 +61,9 @@ func (p *parser) subscript(of expr, line int) expr {
 		if parts[0] == nil {
 			fail("there is nothing between the brackets")
 		}
-		return p.item(of, parts[0], line)
+		return p.item(of, parts[0], place)
 	}
-	return at(line, func(r *runtime, s *scope) any {
+	return at(place, func(r *runtime, s *scope) any {
 		var bounds [3]any
 		for i, e := range parts {
 			if e != nil {
@@ -150,7 +150,7 @@ func (p *parser) filter(of expr) expr {
 		fail("no filter %q", t.Val)
 	}
 	call := p.optional()
-	return at(t.Line, func(r *runtime, s *scope) any {
+	return at(p.placeOf(t), func(r *runtime, s *scope) any {
 		v := of(r, s)
 		args, named := call(r, s)
 		return r.apply(t.Val, append([]any{v}, args...), named)
@@ -184,7 +184,7 @@ func (p *parser) test(of expr) expr {
 			arguments = func(r *runtime, s *scope) []any { return []any{argument(r, s)} }
 		}
 	}
-	return at(t.Line, func(r *runtime, s *scope) any {
+	return at(p.placeOf(t), func(r *runtime, s *scope) any {
 		v := of(r, s)
 		if t.Val != "escaped" {
 			v = bare(v)

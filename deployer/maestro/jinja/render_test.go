@@ -15,7 +15,7 @@ import (
 // shelf are the templates that others include, import and extend.
 var shelf = map[string]string{
 	"base.yaml": "head\n{% block body %}default {{ x }}{% endblock %}\n{% block tail %}t{% endblock %}\n",
-	"macros.j2": "{% macro inst(n, ship='s1') %}{{ n }}: {ship: {{ ship }}}{% endmacro %}{% set v = 7 %}",
+	"macros.j2": "{% macro inst(n, ship='s1') %}{{ n }}: {ship: {{ ship }}}{% endmacro %}{% set v = 7 %}\n{% macro broken() %}abc {{ nope.x }}{% endmacro %}",
 	"inc.yaml":  "inc {{ x }} {{ env.HOME }}\n",
 	"mid.yaml":  "{% extends 'base.yaml' %}{% block tail %}mid+{{ super() }}{% endblock %}",
 	"self.yaml": "{% include 'self.yaml' %}",
@@ -31,7 +31,8 @@ func load(name string) (string, error) {
 }
 
 func render(text string) (string, error) {
-	return jinja.Render("maestro.yaml", text, jinja.Options{Env: map[string]string{"HOME": "/home/ops", "A": "b"}, Load: load})
+	out, err := jinja.Render("maestro.yaml", text, jinja.Options{Env: map[string]string{"HOME": "/home/ops", "A": "b"}, Load: load})
+	return out.Text, err
 }
 
 // TestRenderAsPythonDoes compares with what Jinja2 3.1 made of each template.
@@ -63,35 +64,37 @@ func TestRandomIsTheSameAgain(t *testing.T) {
 	}
 }
 
-// TestRenderTells tells the line of what is wrong, in each file.
+// TestRenderTells tells the place of what is wrong, in each file.
 func TestRenderTells(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"{{ foo.bar }}":              `maestro.yaml:1: "foo" is undefined`,
-		"{{ foo() }}":                `maestro.yaml:1: "foo" is undefined`,
-		"a\nb {{ x y }}\n":           `maestro.yaml:2: want "}}", have 'y'`,
-		"{% for x in %}":             `maestro.yaml:1: want a value, have '%}'`,
-		"a\n\n{{ 'a'.nope() }}":      `maestro.yaml:3: "nope" is undefined`,
-		"{{ 1/0 }}":                  `maestro.yaml:1: division by zero`,
-		"x\n{% if 1 %}":              `maestro.yaml:2: want {% elif %} or {% else %} or {% endif %}, have the end of the template`,
-		"{% nope %}":                 `maestro.yaml:1: no tag "nope"`,
-		"{% endif %}":                `maestro.yaml:1: no tag "endif"`,
-		"{% do l.append(1) %}":       `maestro.yaml:1: MaestroNG's Jinja2 does not know {% do %}`,
-		"{{ 'a' + 1 }}":              `maestro.yaml:1: a text + a whole number is not possible`,
-		"{{ [1,2 }}":                 `maestro.yaml:1: want a comma or the end of the brackets, have '}}'`,
-		"{{ x":                       `maestro.yaml:1: want "}}", have the end of the template`,
-		"{{ 1 < 'a' }}":              `maestro.yaml:1: a whole number and a text cannot be ordered`,
-		"\n{% include 'nope' %}":     `maestro.yaml:2: template nope cannot be read: file does not exist`,
-		"{{ 'x'|nope }}":             `maestro.yaml:1: no filter "nope"`,
-		"{{ 'x'|center(widht=3) }}":  `maestro.yaml:1: no argument "widht"`,
-		"{{ x is nope }}":            `maestro.yaml:1: no test "nope"`,
-		"{{ }}":                      `maestro.yaml:1: want a value, have '}}'`,
-		"{% set a, b = [1] %}":       `maestro.yaml:1: 1 values for 2 names`,
-		"{{ '{}'.format() }}":        `maestro.yaml:1: a format wants more than 0 values`,
-		"{{ 'abc }}":                 "maestro.yaml:1: a quote is open, or a character is none of a template's: abc }}",
-		"{{ '%d' % 'x' }}":           `maestro.yaml:1: a text is no number for %d`,
-		"{{ {[]: 1} }}":              `maestro.yaml:1: a list cannot be a key`,
-		"\n{% include 'bad.yaml' %}": `bad.yaml:2: "oops" is undefined`,
+		"{{ foo.bar }}":    `maestro.yaml:1:4: "foo" is undefined`,
+		"äö {{ foo.bar }}": `maestro.yaml:1:7: "foo" is undefined`,
+		"\n{% import 'macros.j2' as m %}\n{{ m.inst() }}{{ m.broken() }}": `macros.j2:2:28: "nope" is undefined`,
+		"{{ foo() }}":                `maestro.yaml:1:4: "foo" is undefined`,
+		"a\nb {{ x y }}\n":           `maestro.yaml:2:8: want "}}", have 'y'`,
+		"{% for x in %}":             `maestro.yaml:1:13: want a value, have '%}'`,
+		"a\n\n{{ 'a'.nope() }}":      `maestro.yaml:3:7: "nope" is undefined`,
+		"{{ 1/0 }}":                  `maestro.yaml:1:5: division by zero`,
+		"x\n{% if 1 %}":              `maestro.yaml:2:11: want {% elif %} or {% else %} or {% endif %}, have the end of the template`,
+		"{% nope %}":                 `maestro.yaml:1:4: no tag "nope"`,
+		"{% endif %}":                `maestro.yaml:1:4: no tag "endif"`,
+		"{% do l.append(1) %}":       `maestro.yaml:1:4: MaestroNG's Jinja2 does not know {% do %}`,
+		"{{ 'a' + 1 }}":              `maestro.yaml:1:8: a text + a whole number is not possible`,
+		"{{ [1,2 }}":                 `maestro.yaml:1:9: want a comma or the end of the brackets, have '}}'`,
+		"{{ x":                       `maestro.yaml:1:5: want "}}", have the end of the template`,
+		"{{ 1 < 'a' }}":              `maestro.yaml:1:1: a whole number and a text cannot be ordered`,
+		"\n{% include 'nope' %}":     `maestro.yaml:2:1: template nope cannot be read: file does not exist`,
+		"{{ 'x'|nope }}":             `maestro.yaml:1:8: no filter "nope"`,
+		"{{ 'x'|center(widht=3) }}":  `maestro.yaml:1:8: no argument "widht"`,
+		"{{ x is nope }}":            `maestro.yaml:1:9: no test "nope"`,
+		"{{ }}":                      `maestro.yaml:1:4: want a value, have '}}'`,
+		"{% set a, b = [1] %}":       `maestro.yaml:1:1: 1 values for 2 names`,
+		"{{ '{}'.format() }}":        `maestro.yaml:1:8: a format wants more than 0 values`,
+		"{{ 'abc }}":                 "maestro.yaml:1:11: a quote is open, or a character is none of a template's: abc }}",
+		"{{ '%d' % 'x' }}":           `maestro.yaml:1:9: a text is no number for %d`,
+		"{{ {[]: 1} }}":              `maestro.yaml:1:1: a list cannot be a key`,
+		"\n{% include 'bad.yaml' %}": `bad.yaml:2:4: "oops" is undefined`,
 	} {
 		if _, err := render(text); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", text, err, want)

@@ -28,7 +28,8 @@ func (p *parser) body(ends ...string) (body []node, end string) {
 			return body, ""
 		case tokens.Data:
 			p.next()
-			body = append(body, func(r *runtime, _ *scope) { r.step(0); r.write(t.Val) })
+			place := p.placeOf(t)
+			body = append(body, func(r *runtime, _ *scope) { r.step(nil); r.write(t.Val, place, true) })
 		case tokens.CommentBegin:
 			for !p.take(tokens.CommentEnd) {
 				if p.next().Type == tokens.EOF {
@@ -37,18 +38,19 @@ func (p *parser) body(ends ...string) (body []node, end string) {
 			}
 		case tokens.VariableBegin:
 			p.next()
-			e := p.list()
+			e, place := p.list(), p.placeOf(t)
 			p.need(tokens.VariableEnd, `"}}"`)
 			body = append(body, func(r *runtime, s *scope) {
-				r.step(t.Line)
-				r.write(str(e(r, s)))
+				r.step(place)
+				r.last = nil
+				r.writeValue(e(r, s), place)
 			})
 		case tokens.BlockBegin:
 			p.next()
 			if slices.Contains(ends, p.current().Val) {
 				return body, p.next().Val
 			}
-			body = append(body, p.statement(t.Line))
+			body = append(body, p.statement(p.placeOf(t)))
 		default:
 			p.unexpected("text, {{ or {%")
 		}
@@ -58,7 +60,7 @@ func (p *parser) body(ends ...string) (body []node, end string) {
 func (p *parser) end() { p.need(tokens.BlockEnd, `"%}"`) }
 
 // statement reads what follows a {%.
-func (p *parser) statement(line int) node {
+func (p *parser) statement(place *Place) node {
 	name := p.next()
 	parse := map[string]func() node{
 		"if": p.ifStatement, "for": p.forStatement, "set": p.setStatement, "with": p.withStatement, "raw": p.rawStatement,
@@ -79,7 +81,7 @@ func (p *parser) statement(line int) node {
 	n := parse()
 	p.depth--
 	return func(r *runtime, s *scope) {
-		r.step(line)
+		r.step(place)
 		n(r, s)
 	}
 }
@@ -218,26 +220,26 @@ func (p *parser) withStatement() node {
 
 func (p *parser) rawStatement() node {
 	p.end()
-	text := ""
+	text, place := "", p.here()
 	if t := p.current(); t.Type == tokens.Data {
 		text = p.next().Val
 	}
 	p.need(tokens.BlockBegin, "{% endraw %}")
 	p.next()
 	p.end()
-	return func(r *runtime, _ *scope) { r.write(text) }
+	return func(r *runtime, _ *scope) { r.write(text, place, true) }
 }
 
 func (p *parser) filterStatement() node {
 	of := expr(func(_ *runtime, s *scope) any { return s.get("") })
-	filtered := p.filters(p.filter(of))
+	filtered, place := p.filters(p.filter(of)), p.here()
 	p.end()
 	body, _ := p.body("endfilter")
 	p.end()
 	return func(r *runtime, s *scope) {
 		inner := newScope(s)
 		inner.vars[""] = r.captured(func() { r.run(body, newScope(s)) })
-		r.write(str(filtered(r, inner)))
+		r.write(str(filtered(r, inner)), place, false)
 	}
 }
 

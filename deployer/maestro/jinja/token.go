@@ -3,6 +3,7 @@ package jinja
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/nikolalohinski/gonja/v2/config"
 	"github.com/nikolalohinski/gonja/v2/tokens"
@@ -11,6 +12,8 @@ import (
 // parser reads the tokens of one template.
 type parser struct {
 	r      *runtime
+	file   string
+	lines  []string // of the template
 	tokens []*tokens.Token
 	at     int
 	depth  int
@@ -19,27 +22,27 @@ type parser struct {
 
 // template is one that is parsed.
 type template struct {
-	file   string
 	body   []node
 	blocks map[string][]node
 }
 
 // parse reads a template's text.
 func (r *runtime) parse(file, text string) *template {
-	r.file, r.line = file, 1
-	p := &parser{r: r, blocks: map[string][]node{}}
+	r.place = Place{file, 1, 1}
+	p := &parser{r: r, file: file, blocks: map[string][]node{}}
 	p.lex(text)
 	body, _ := p.body()
-	return &template{file: file, body: body, blocks: p.blocks}
+	return &template{body: body, blocks: p.blocks}
 }
 
 // lex finds the tokens, and cuts the white space that a - asks to cut.
 func (p *parser) lex(text string) {
 	begins := 0
+	p.lines = strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n") // as the lexer has them
 	for s := tokens.LexAll(text, config.New()); ; s.Next() {
 		t := s.Current()
 		if t.Type == tokens.Error {
-			p.r.line = p.lastLine()
+			p.r.place = p.begin(t.Pos)
 			fail("%s", lexError(t.Val))
 		}
 		if t.Type == tokens.BlockBegin {
@@ -53,6 +56,7 @@ func (p *parser) lex(text string) {
 	if begins > maxBlocks {
 		fail("the template has more than %d blocks", maxBlocks)
 	}
+	p.columns()
 	begin := []tokens.Type{tokens.BlockBegin, tokens.VariableBegin, tokens.CommentBegin}
 	end := []tokens.Type{tokens.BlockEnd, tokens.VariableEnd, tokens.CommentEnd}
 	for i, t := range p.tokens {
@@ -60,7 +64,13 @@ func (p *parser) lex(text string) {
 			continue
 		}
 		if i > 0 && slices.Contains(end, p.tokens[i-1].Type) && strings.HasPrefix(p.tokens[i-1].Val, "-") {
-			t.Val = strings.TrimLeft(t.Val, " \t\n\r\v\f")
+			rest := strings.TrimLeft(t.Val, " \t\n\r\v\f")
+			if cut := t.Val[:len(t.Val)-len(rest)]; strings.Contains(cut, "\n") {
+				t.Line, t.Col = t.Line+strings.Count(cut, "\n"), len(cut)-strings.LastIndexByte(cut, '\n')
+			} else {
+				t.Col += len(cut)
+			}
+			t.Val = rest
 		}
 		if i+1 < len(p.tokens) && slices.Contains(begin, p.tokens[i+1].Type) && strings.HasSuffix(p.tokens[i+1].Val, "-") {
 			t.Val = strings.TrimRight(t.Val, " \t\n\r\v\f")
@@ -68,12 +78,45 @@ func (p *parser) lex(text string) {
 	}
 }
 
-func (p *parser) lastLine() int {
-	if len(p.tokens) == 0 {
-		return 1
+// begin is the place of a byte of the template.
+func (p *parser) begin(offset int) Place {
+	for i, line := range p.lines {
+		if offset <= len(line) {
+			return Place{p.file, i + 1, 1 + utf8.RuneCountInString(line[:max(offset, 0)])}
+		}
+		offset -= len(line) + 1
 	}
-	return p.tokens[len(p.tokens)-1].Line
+	return Place{p.file, len(p.lines), 1}
 }
+
+// columns counts the columns of the tokens in characters, where the lexer counts
+// bytes.
+func (p *parser) columns() {
+	line, bytes, characters := 0, 0, 0
+	for _, t := range p.tokens {
+		if t.Line < 1 || t.Line > len(p.lines) {
+			continue
+		}
+		if t.Line != line {
+			line, bytes, characters = t.Line, 0, 0
+		}
+		if from := p.lines[line-1]; t.Col-1 > bytes && t.Col-1 <= len(from) {
+			characters += utf8.RuneCountInString(from[bytes : t.Col-1])
+			bytes = t.Col - 1
+		}
+		t.Col = characters + 1
+	}
+}
+
+// placeOf is where a token stands.
+func (p *parser) placeOf(t *tokens.Token) *Place {
+	if t.Line < 1 || t.Line > len(p.lines) {
+		return &Place{p.file, p.r.place.Line, p.r.place.Column}
+	}
+	return &Place{p.file, t.Line, t.Col}
+}
+
+func (p *parser) here() *Place { return p.placeOf(p.current()) }
 
 // lexError is what the lexer found, which gives the rest of the template for
 // an open quote.
@@ -92,9 +135,7 @@ func (p *parser) peek() *tokens.Token { return p.tokens[min(p.at+1, len(p.tokens
 func (p *parser) next() *tokens.Token {
 	t := p.current()
 	p.at++
-	if t.Line > 0 {
-		p.r.line = t.Line
-	}
+	p.r.place = *p.placeOf(t)
 	return t
 }
 
@@ -131,9 +172,7 @@ func (p *parser) need(t tokens.Type, what string) *tokens.Token {
 
 func (p *parser) unexpected(want string) {
 	t := p.current()
-	if t.Line > 0 {
-		p.r.line = t.Line
-	}
+	p.r.place = *p.placeOf(t)
 	have := "the end of the template"
 	if t.Type != tokens.EOF {
 		have = Quote(t.Val)
