@@ -42,7 +42,7 @@ func joinMarkup(a, b any) (any, bool) {
 	_, second := b.(markup)
 	_, text := bare(a).(string)
 	_, other := bare(b).(string)
-	if !(first || second) || !text || !other {
+	if !first && !second || !text || !other {
 		return nil, false
 	}
 	return markup(bounded(string(escapeHTML(a) + escapeHTML(b)))), true
