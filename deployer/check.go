@@ -23,8 +23,11 @@ type check struct {
 	Insecure bool              `yaml:"insecure"`
 	Status   int               `yaml:"status"`
 	Match    string            `yaml:"match_regex"` // RE2
+	Follow   bool              `yaml:"follow"`
 	Outside  string            `yaml:"outside"`
 	Command  command           `yaml:"command"`
+	Stdin    bool              `yaml:"stdin"`
+	Attempts *int              `yaml:"attempts"`
 	Wait     time.Duration     `yaml:"wait"`
 	MaxWait  *time.Duration    `yaml:"max_wait"`
 	Timeout  *time.Duration    `yaml:"timeout"`
@@ -39,6 +42,7 @@ const (
 	defaultTimeout  = 5 * time.Second
 	defaultInterval = time.Second
 	maxMaxWait      = time.Hour
+	maxAttempts     = 86400
 )
 
 func (c *check) UnmarshalDocument(n document.Node) error {
@@ -74,6 +78,8 @@ func (c *check) check() error {
 		return invalid(fmt.Sprintf("%q is not a method", c.Method), "write GET, HEAD or POST")
 	case c.Status != 0 && (c.Status < 100 || c.Status > 599):
 		return invalid(fmt.Sprintf("%d is not a status", c.Status), "leave it out for 200 to 399")
+	case c.Attempts != nil && (*c.Attempts < 1 || *c.Attempts > maxAttempts):
+		return invalid(fmt.Sprintf("attempts is %d", *c.Attempts), fmt.Sprintf("write 1 to %d, or leave it out: max_wait bounds them, too", maxAttempts))
 	}
 	if _, err := regexp.Compile(c.Match); err != nil {
 		return invalid(fmt.Sprintf("match_regex: %v", err), "")
@@ -86,9 +92,9 @@ var methodForm = regexp.MustCompile(`^[A-Z]*$`)
 // checkKeys are the keys that a type of checks takes beside its times.
 var checkKeys = map[CheckType][]string{
 	CheckTCP:    {"port", "outside"},
-	CheckHTTP:   {"port", "outside", "path", "host", "scheme", "method", "headers", "insecure", "status", "match_regex"},
-	CheckExec:   {"command"},
-	CheckLocal:  {"command"},
+	CheckHTTP:   {"port", "outside", "path", "host", "scheme", "method", "headers", "insecure", "status", "match_regex", "follow"},
+	CheckExec:   {"command", "attempts"},
+	CheckLocal:  {"command", "attempts", "stdin"},
 	CheckHealth: {},
 	CheckSleep:  {"wait"},
 }
@@ -109,6 +115,7 @@ func (c *check) keys() []checkKey {
 		{"port", c.Port != ""}, {"path", c.Path != ""}, {"host", c.Host != ""}, {"match_regex", c.Match != ""},
 		{"command", c.Command != nil}, {"scheme", c.Scheme != ""}, {"method", c.Method != ""}, {"headers", c.Headers != nil},
 		{"insecure", c.Insecure}, {"status", c.Status != 0}, {"outside", c.Outside != ""}, {"wait", c.Wait != 0},
+		{"follow", c.Follow}, {"stdin", c.Stdin}, {"attempts", c.Attempts != nil},
 	}
 }
 
@@ -126,6 +133,7 @@ func (c check) resolve(ports []Port) (Check, error) {
 	out := Check{
 		Type: c.Type, Path: c.Path, Host: c.Host, Match: c.Match, Command: c.Command, Wait: c.Wait,
 		Scheme: c.Scheme, Method: c.Method, Headers: c.Headers, Insecure: c.Insecure, Exactly: c.Status, Outside: c.Outside,
+		Follow: c.Follow, Stdin: c.Stdin, Attempts: or(c.Attempts, 0),
 		MaxWait: or(c.MaxWait, defaultMaxWait), Timeout: or(c.Timeout, defaultTimeout), Interval: or(c.Interval, defaultInterval),
 	}
 	if c.Type != CheckHTTP && c.Type != CheckTCP {

@@ -45,7 +45,7 @@ func forms() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[check](): schema.Object(schema.Key{Name: "type", Of: schema.Word("tcp", "http", "exec", "health", "sleep", "local"), Required: true},
 			key("port", word), key("path", schema.Text("^/")), key("host", word), key("scheme", schema.Word("http", "https")), key("method", schema.Text("^[A-Z]+$")),
 			key("headers", schema.Map(word)), key("insecure", flag), key("status", schema.Whole(100, 599)), key("match_regex", word), key("outside", word),
-			key("command", many), key("wait", time), key("max_wait", time), key("timeout", time), key("interval", time)),
+			key("follow", flag), key("stdin", flag), key("attempts", schema.Whole(1, maxAttempts)), key("command", many), key("wait", time), key("max_wait", time), key("timeout", time), key("interval", time)),
 	}
 }
 

@@ -41,7 +41,9 @@ func Compose(ctx context.Context, path string, data []byte, env map[string]strin
 	if strings.Contains(string(text), secretMark) {
 		c.say("secrets", "a secret stands where only plain text may; keep secrets to env: and secrets:")
 	}
-	return Result{Document: []byte(strings.ReplaceAll(string(text), secretMark, "${secret:")), Notes: c.list}, err
+	text = []byte(strings.ReplaceAll(string(text), secretMark, "${secret:"))
+	c.refused(path, out, text)
+	return Result{Document: text, Notes: c.list}, err
 }
 
 type composer struct {

@@ -7,6 +7,7 @@ package convert
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -147,6 +148,28 @@ type notes struct{ list []string }
 
 func (n *notes) say(place, format string, args ...any) {
 	n.list = append(n.list, place+": "+fmt.Sprintf(format, args...))
+}
+
+// refused says what a document is refused for that could not be written in
+// another way: the other tool is content with it.
+func (n *notes) refused(path string, f file, text []byte) {
+	doc, _ := deployer.Parse(path, text) // Resolve repeats what is wrong
+	in := deployer.Input{OwnShips: true, Unpinned: true, Images: map[batuta.ImageName]batuta.Image{}, Secret: func(string) (string, bool) { return "x", true }}
+	for _, s := range f.Services {
+		in.Images[batuta.ImageName(s.Build)] = batuta.Image{Repository: "built", Digest: batuta.Digest("sha256:" + strings.Repeat("0", 64))}
+	}
+	for _, s := range doc.Ships() {
+		in.Ships = append(in.Ships, deployer.ShipInfo{Name: s.Name, Address: s.Address})
+	}
+	_, err := doc.Resolve(in)
+	problems, _ := errors.AsType[batuta.Problems](err)
+	for _, p := range problems {
+		hint := ""
+		if p.Hint != "" {
+			hint = " (" + p.Hint + ")"
+		}
+		n.say(p.Path, "the document is refused until you mend this: %s%s", p.Message, hint)
+	}
 }
 
 var nameless = regexp.MustCompile(`[^a-zA-Z0-9_.-]+`)

@@ -47,6 +47,7 @@ func Maestro(path string, data []byte, env map[string]string) (Result, error) {
 	}
 	m.beside()
 	text, err := out.write()
+	m.refused(path, out, text)
 	return Result{Document: text, Notes: m.list}, err
 }
 
@@ -56,6 +57,7 @@ type conductor struct {
 	doc     *maestro.Document
 	spec    deployer.Spec
 	address map[batuta.ShipName]string
+	hosts   bool // an http check had its ship as Host
 }
 
 func shipOf(s deployer.DocumentShip) ship {
@@ -186,7 +188,7 @@ func (m *conductor) instance(i deployer.Instance) service {
 		out.Image = i.Image.String()
 	}
 	if i.StopTimeout != 10*time.Second {
-		out.StopTimeout = i.StopTimeout.String()
+		out.StopTimeout = m.bounded(place+".stop_timeout", i.StopTimeout)
 	}
 	out.Limits = present(map[string]any{
 		"cpu_shares": i.Limits.CPUShares, "memory": sizeOrNone(i.Limits.Memory), "swap": sizeOrNone(i.Limits.Swap),
@@ -236,7 +238,7 @@ func (m *conductor) variables(i deployer.Instance) map[string]*string {
 		switch given, known := added[v.Name]; {
 		case known && given == v.Value:
 		case v.Unset:
-			m.say("services."+string(i.Service)+".instances."+string(i.Name)+".env."+v.Name, "has no value, which takes the image's away; it is not carried over")
+			out[v.Name] = nil
 		default:
 			out[v.Name] = new(quiet(v.Value))
 		}
@@ -268,6 +270,10 @@ func (m *conductor) volumes(place string, out *service, volumes []deployer.Volum
 		if v.ReadOnly {
 			value = map[string]string{"target": v.Target, "mode": "ro"}
 		}
+		if first, twice := out.Volumes[v.Source]; twice {
+			m.say(place+".volumes", "%s is mounted at %s, too; a document mounts it once, here as %v", v.Source, v.Target, first)
+			continue
+		}
 		put(&out.Volumes, v.Source, value)
 		if v.Options != "" {
 			m.say(place+".volumes", "the mode %s of %s is not carried over", v.Options, v.Source)
@@ -278,47 +284,12 @@ func (m *conductor) volumes(place string, out *service, volumes []deployer.Volum
 	}
 }
 
-// lifecycle converts the checks of all states.
-func (m *conductor) lifecycle(place string, out *service, i deployer.Instance) {
-	for state, checks := range map[string][]deployer.Check{
-		"running": i.Checks, "pre-start": i.Lifecycle.PreStart, "pre-stop": i.Lifecycle.PreStop, "stopped": i.Lifecycle.Stopped,
-	} {
-		for n, c := range checks {
-			if c.Outside != "" {
-				m.say(fmt.Sprintf("%s.lifecycle.%s.%d", place, state, n), "it asked %s; now it asks the container itself", c.Outside)
-			}
-			if c.Type == deployer.CheckLocal {
-				m.say(fmt.Sprintf("%s.lifecycle.%s.%d", place, state, n), "it runs where batuta -f runs; on a server it is refused: write it as type: exec, or as a hook")
-			}
-			put(&out.Lifecycle, state, append(out.Lifecycle[state], checkOf(c)))
-		}
-	}
-}
-
-func checkOf(c deployer.Check) check {
-	out := check{"type": string(c.Type)}
-	maps.Copy(out, present(map[string]any{
-		"port": c.Port, "path": c.Path, "match_regex": c.Match, "scheme": c.Scheme, "method": c.Method, "insecure": c.Insecure, "status": c.Exactly,
-	}))
-	if len(c.Command) > 0 {
-		out["command"] = c.Command
-	}
-	if len(c.Headers) > 0 {
-		out["headers"] = c.Headers
-	}
-	if c.Type == deployer.CheckSleep {
-		out["wait"] = c.Wait.String()
-		return out
-	}
-	if c.MaxWait > 0 && c.MaxWait != time.Minute {
-		out["max_wait"] = c.MaxWait.String()
-	}
-	return out
-}
-
 // beside says what the file has beside ships and services.
 func (m *conductor) beside() {
 	m.say("env", "%s are no longer set by themselves; write those that your images use", strings.Join(injected, ", "))
+	if m.hosts {
+		m.say("lifecycle", "the Host that http checks send was the ship's address and port, and is the container's now; write host: where the application minds")
+	}
 	if len(m.doc.Registries()) > 0 {
 		m.say("registries", "is not carried over: logins are the server's, or those of docker login")
 	}

@@ -20,6 +20,18 @@ func TestMaestro(t *testing.T) {
 	valid(t, got)
 }
 
+// TestMaestroOddities: what cannot be carried over is said, and what the
+// document is refused for, too.
+func TestMaestroOddities(t *testing.T) {
+	t.Parallel()
+	const name = "testdata/odd.maestro.yaml"
+	got, err := convert.File(t.Context(), name, read(t, name), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/odd.maestro.golden.yml", got)
+}
+
 func TestFileTellsTheFormatsApart(t *testing.T) {
 	t.Parallel()
 	for text, words := range map[string]string{
