@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,20 +13,17 @@ import (
 	"github.com/compose-spec/compose-go/v2/interpolation"
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
-	"gopkg.in/yaml.v3"
-
-	"batuta"
 )
 
 // Compose converts a Compose file. Env is what its ${…} mean; one that is not
 // there becomes a secret if its name says that it is one, and nothing, which a
 // note tells, otherwise. Files that it names are read beside it. A file that
-// is none of Compose's is Invalid.
+// is none of Compose's is batuta.Problems.
 func Compose(ctx context.Context, path string, data []byte, env map[string]string) (Result, error) {
 	c := composer{env: env, missing: map[string]bool{}}
 	project, err := c.load(ctx, path, data)
 	if err != nil {
-		return Result{}, &batuta.Error{Kind: batuta.Invalid, Message: path + " cannot be read as a Compose file", Err: err}
+		return Result{}, place(path, data, err)
 	}
 	c.project = project
 	out := file{
@@ -33,9 +31,11 @@ func Compose(ctx context.Context, path string, data []byte, env map[string]strin
 		Ships: map[string]ship{"here": {Endpoint: "unix:///var/run/docker.sock"}},
 	}
 	c.say("ships", "Compose knows one Docker only; name yours, or remove ships: to use a server's")
+	c.nameAll()
 	for _, name := range slices.Sorted(maps.Keys(project.Services)) {
-		out.Services[plainName(name)] = c.service(name, project.Services[name])
+		out.Services[c.names[name]] = c.service(name, project.Services[name])
 	}
+	c.linkAll(out.Services)
 	c.beside()
 	text, err := out.write()
 	if strings.Contains(string(text), secretMark) {
@@ -51,6 +51,7 @@ type composer struct {
 	env     map[string]string
 	missing map[string]bool // variables that have no value
 	project *types.Project
+	names   map[string]string // of services, here
 }
 
 // load reads the file with its includes, its extensions and its environment
@@ -111,33 +112,29 @@ func (c *composer) beside() {
 		switch {
 		case bool(v.External):
 			c.say("volumes."+name, "is external; Batuta's volume belongs to its environment and begins empty: mount the data by its path, or copy it")
-		case v.Driver != "" && v.Driver != "local" || len(v.DriverOpts) > 0:
-			c.say("volumes."+name, "its driver and options are not carried over; make the volume on the ship, and mount its path")
+		case v.Driver != "" && v.Driver != "local" || len(v.DriverOpts)+len(v.Labels) > 0:
+			c.say("volumes."+name, "its driver, options and labels are not carried over; make the volume on the ship, and mount its path")
 		default:
 			c.say("volumes."+name, "is %s with Compose; Batuta's is APP_ENVIRONMENT_%s and begins empty: copy the data", v.Name, name)
 		}
 	}
 	for _, name := range sortedKeys(c.project.Networks) {
 		n := c.project.Networks[name]
-		if !n.External && name != "default" {
+		if !bool(n.External) && (name != "default" || n.Driver != "" || n.Internal || len(n.DriverOpts) > 0 || len(n.Ipam.Config) > 0) {
 			c.say("networks."+name, "is not carried over: all services of an environment share one private network on each ship")
 		}
 	}
 	for _, name := range sortedKeys(c.project.Secrets) {
 		c.say("secrets."+name, "set it in server.yml, or without a server as BATUTA_SECRET_%s", strings.ToUpper(strings.ReplaceAll(name, "-", "_")))
 	}
+	for _, key := range unread(reflect.ValueOf(*c.project), readOfProject) {
+		if !strings.HasPrefix(key, "networks.") { // each has been told of
+			c.say(key, "is not carried over")
+		}
+	}
 	for _, name := range sortedKeys(c.project.Configs) {
 		c.say("configs."+name, "is not carried over; put the file into the image, or mount it")
 	}
-}
-
-// carried are the keys of a Compose service that service understands.
-var carried = []string{
-	"image", "build", "deploy", "scale", "command", "entrypoint", "environment", "env_file", "secrets", "ports", "expose", "volumes",
-	"tmpfs", "healthcheck", "restart", "stop_grace_period", "stop_signal", "depends_on", "user", "working_dir", "hostname", "labels",
-	"network_mode", "networks", "extra_hosts", "dns", "privileged", "cap_add", "cap_drop", "security_opt", "cpus", "cpu_shares",
-	"mem_limit", "memswap_limit", "pids_limit", "ulimits", "logging", "devices", "read_only", "init", "shm_size", "sysctls", "platform",
-	"profiles", "container_name", "label_file", "attach",
 }
 
 // service converts one service, and says what is left of it.
@@ -149,8 +146,11 @@ func (c *composer) service(name string, s types.ServiceConfig) service {
 		ReadOnly: s.ReadOnly, Init: s.Init != nil && *s.Init, Sysctls: s.Sysctls, Platform: s.Platform, StopSignal: s.StopSignal,
 	}
 	if s.Build != nil {
-		out.Image, out.Build = "", plainName(name)
-		c.say(place+".build", "add to batuta.yml: images: {%s: %s}", plainName(name), recipeOf(s.Build, c.project.WorkingDir))
+		out.Image, out.Build = "", c.names[name]
+		c.say(place+".build", "add to batuta.yml: images: {%s: %s}", c.names[name], recipeOf(s.Build, c.project.WorkingDir))
+		if s.Image != "" {
+			c.say(place+".image", "%s is what Compose calls the image that it builds; Batuta's is called after the app and the image of batuta.yml", s.Image)
+		}
 	}
 	c.environment(place, &out, s)
 	c.storage(place, &out, s)
@@ -165,21 +165,10 @@ func (c *composer) service(name string, s types.ServiceConfig) service {
 	if len(s.Profiles) > 0 {
 		c.say(place+".profiles", "is not carried over: the service always runs; remove it, or write count: 0")
 	}
-	for _, key := range leftover(s) {
+	for _, key := range unread(reflect.ValueOf(s), readOfService) {
 		c.say(place+"."+key, "is not carried over")
 	}
 	return out
-}
-
-// leftover lists the keys of the service that nothing reads.
-func leftover(s types.ServiceConfig) []string {
-	text, err := yaml.Marshal(s)
-	if err != nil {
-		return nil
-	}
-	var keys map[string]any
-	_ = yaml.Unmarshal(text, &keys) // what was just written
-	return slices.DeleteFunc(sortedKeys(keys), func(key string) bool { return slices.Contains(carried, key) || keys[key] == nil })
 }
 
 // recipeOf is an image of batuta.yml.

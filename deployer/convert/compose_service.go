@@ -47,7 +47,7 @@ func (c *composer) storage(place string, out *service, s types.ServiceConfig) {
 		at := fmt.Sprintf("%s.volumes.%d", place, n)
 		switch {
 		case v.Type == types.VolumeTypeTmpfs:
-			out.inMemory(v.Target, "")
+			out.inMemory(v.Target, memoryOptions(v.Tmpfs))
 		case v.Type == types.VolumeTypeVolume && v.Source == "":
 			out.ContainerVolumes = append(out.ContainerVolumes, v.Target)
 		case v.Type == types.VolumeTypeBind, v.Type == types.VolumeTypeVolume:
@@ -94,7 +94,8 @@ func (s *service) inMemory(path, options string) {
 func (c *composer) network(place string, out *service, s types.ServiceConfig) {
 	switch {
 	case strings.HasPrefix(s.NetworkMode, "service:"):
-		c.say(place+".network_mode", "%s is not carried over: write net: container:INSTANCE", s.NetworkMode)
+		out.Net = "container:" + c.first(strings.TrimPrefix(s.NetworkMode, "service:"))
+		c.say(place+".network_mode", "became net: %s; both have to stand on one ship, and to be one instance each", out.Net)
 	case s.NetworkMode != "" && s.NetworkMode != "default":
 		out.Net = s.NetworkMode
 	}
@@ -190,10 +191,17 @@ func (c *composer) port(at string, p types.ServicePortConfig) any {
 func (c *composer) life(place string, out *service, s types.ServiceConfig) {
 	out.Restart = restartOf(s)
 	if s.StopGracePeriod != nil {
-		out.StopTimeout = time.Duration(*s.StopGracePeriod).String()
+		out.StopTimeout = c.bounded(place+".stop_grace_period", time.Duration(*s.StopGracePeriod))
 	}
 	for _, on := range sortedKeys(s.DependsOn) {
-		out.Requires = append(out.Requires, plainName(on))
+		if _, there := c.names[on]; !there {
+			c.say(place+".depends_on."+on, "is not there, and is not carried over")
+			continue
+		}
+		out.Requires = append(out.Requires, c.names[on])
+		if d := s.DependsOn[on]; !d.Required {
+			c.say(place+".depends_on."+on, "was not required; here it is: remove it from requires if the service can do without")
+		}
 		if d := s.DependsOn[on]; d.Condition == types.ServiceConditionCompletedSuccessfully {
 			c.say(place+".depends_on."+on, "it was to run to its end first; write it as hooks: {before: [{run: …}]} of this service instead")
 		}
@@ -224,7 +232,7 @@ func durationText(d *types.Duration) string {
 
 // restartOf is Docker's policy. Compose's own default is not to restart.
 func restartOf(s types.ServiceConfig) string {
-	if s.Deploy == nil || s.Deploy.RestartPolicy == nil || s.Restart != "" {
+	if s.Deploy == nil || s.Deploy.RestartPolicy == nil {
 		return cmp.Or(s.Restart, "no")
 	}
 	p := s.Deploy.RestartPolicy
@@ -299,11 +307,22 @@ func (c *composer) replicas(place string, out *service, s types.ServiceConfig) {
 	case d.Replicas != nil:
 		out.Count = *d.Replicas
 	}
+	for n, p := range d.Placement.Preferences {
+		label, ok := strings.CutPrefix(p.Spread, "node.labels.")
+		if _, counted := out.Count.(int); ok && counted && out.Spread == "" {
+			out.Spread = label
+		} else {
+			c.say(fmt.Sprintf("%s.deploy.placement.preferences.%d", place, n), "%q is not carried over; spread: takes one label of ships", p.Spread)
+		}
+	}
 	for _, constraint := range d.Placement.Constraints {
 		c.say(place+".deploy.placement", "%q is not carried over; write on: with labels of your ships", constraint)
 	}
 	if u := d.UpdateConfig; u != nil {
 		out.Update = updateOf(u)
+		if u.FailureAction == "continue" {
+			c.say(place+".deploy.update_config.failure_action", "continue is not carried over; tolerate: says how many may fail")
+		}
 	}
 }
 

@@ -66,6 +66,7 @@ type service struct {
 	Build     string             `yaml:"build,omitempty"`
 	Count     any                `yaml:"count,omitempty"` // a number, or each
 	On        map[string]string  `yaml:"on,omitempty,flow"`
+	Spread    string             `yaml:"spread,omitempty"`
 	Instances map[string]service `yaml:"instances,omitempty"`
 	Requires  []string           `yaml:"requires,omitempty,flow"`
 	WantsInfo []string           `yaml:"wants_info,omitempty,flow"`
