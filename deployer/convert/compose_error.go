@@ -123,7 +123,7 @@ func mentioned(in *yaml.Node, message string) *yaml.Node {
 	if at := strings.LastIndex(message, ": "); at >= 0 {
 		words = append(words, message[at+2:])
 	}
-	for _, word := range strings.Fields(message) {
+	for word := range strings.FieldsSeq(message) {
 		if strings.Contains(word, "/") {
 			words = append(words, filepath.Base(strings.Trim(word, `"':,`)))
 		}

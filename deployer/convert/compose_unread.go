@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func walk(v reflect.Value, path, pattern, read []string, out *[]string) {
 
 // empty tells whether a value is what it is when nobody sets it.
 func empty(v reflect.Value) bool {
-	if z, ok := v.Interface().(interface{ IsZero() bool }); ok && v.Kind() != reflect.Pointer {
+	if z, ok := reflect.TypeAssert[interface{ IsZero() bool }](v); ok && v.Kind() != reflect.Pointer {
 		return z.IsZero()
 	}
 	switch v.Kind() {
@@ -102,9 +103,7 @@ func fieldsOf(v reflect.Value) map[string]reflect.Value {
 		switch {
 		case f.Type == reflect.TypeFor[types.Extensions](), name == "-", !f.IsExported():
 		case strings.Contains(options, "inline") && f.Type.Kind() == reflect.Struct:
-			for name, field := range fieldsOf(v.Field(i)) {
-				out[name] = field
-			}
+			maps.Copy(out, fieldsOf(v.Field(i)))
 		case ok && name != "":
 			out[name] = v.Field(i)
 		}
