@@ -70,10 +70,14 @@ type limits struct {
 	PIDs      int64   `yaml:"pids"`
 }
 
-// The least that Docker takes.
+// The least and the most that Docker takes, or the kernel below it.
 const (
 	leastMemory = 6 << 20
 	leastShares = 2
+	mostShares  = 1 << 18
+	leastCPUs   = 0.01
+	mostCPUs    = 8192
+	mostPIDs    = 1 << 22
 )
 
 func (l *limits) UnmarshalDocument(n document.Node) error {
@@ -82,14 +86,18 @@ func (l *limits) UnmarshalDocument(n document.Node) error {
 		return err
 	}
 	switch {
-	case l.CPUs < 0:
-		return invalid("cpus is negative", "write a number of cores: 0.5, 2")
+	case l.CPUs != 0 && (l.CPUs < leastCPUs || l.CPUs > mostCPUs):
+		return invalid(fmt.Sprintf("cpus is %g", l.CPUs), fmt.Sprintf("write a number of cores, %g to %d: 0.5, 2", leastCPUs, mostCPUs))
 	case l.CPUShares != 0 && l.CPUShares < leastShares:
 		return invalid(fmt.Sprintf("cpu_shares %d is too few", l.CPUShares), fmt.Sprintf("at least %d; 1024 is the weight of a container that says nothing", leastShares))
+	case l.CPUShares > mostShares:
+		return invalid(fmt.Sprintf("cpu_shares %d are too many", l.CPUShares), fmt.Sprintf("at most %d", mostShares))
 	case l.Memory != 0 && l.Memory < leastMemory:
 		return invalid(fmt.Sprintf("memory %s is too little", sizeText(int64(l.Memory))), "Docker wants at least 6m")
 	case l.PIDs < 0:
 		return invalid("pids is negative", "leave it out for no bound")
+	case l.PIDs > mostPIDs:
+		return invalid(fmt.Sprintf("pids %d is more than Linux has", l.PIDs), fmt.Sprintf("at most %d; leave it out for no bound", mostPIDs))
 	}
 	return nil
 }

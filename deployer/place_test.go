@@ -138,7 +138,7 @@ func TestPolicyRefusesWhatIsBeyondTheUsual(t *testing.T) {
 	t.Parallel()
 	for text, hint := range map[string]string{
 		"privileged: true": `"privileged"`, "net: host": `"host-network"`, "cap_add: [sys_admin]": `"cap:SYS_ADMIN"`, "devices: [/dev/fuse]": `"devices"`,
-		"security_opt: [seccomp=unconfined]": `"security-opt"`, "sysctls: {a.b: 1}": `"sysctls"`, "networks: [other]": `"network:other"`,
+		"security_opt: [seccomp=unconfined]": `"security-opt"`, "sysctls: {net.a.b: 1}": `"sysctls"`, "networks: [other]": `"network:other"`,
 		"log_driver: syslog": `"log-driver"`, "lifecycle: {running: [{type: local, command: id}]}": `"local-checks"`,
 		"lifecycle: {running: [{type: tcp, outside: 169.254.169.254, port: 80}]}": `"outside-checks"`,
 	} {

@@ -13,14 +13,12 @@ import (
 )
 
 var (
-	restartForm    = regexp.MustCompile(`^(no|always|unless-stopped|on-failure(:[1-9][0-9]{0,3})?)$`)
-	portNameForm   = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
-	hostNameForm   = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$`)
-	netForm        = regexp.MustCompile(`^(host|none|bridge|container:[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62})$`)
-	capabilityForm = regexp.MustCompile(`^[A-Z_]+$`)
-	deviceForm     = regexp.MustCompile(`^/[^:]+(:/[^:]+)?(:[rwm]{1,3})?$`)
-	signalForm     = regexp.MustCompile(`^([A-Z0-9+-]+|[0-9]{1,2})$`)
-	platformForm   = regexp.MustCompile(`^[a-z0-9]+(/[a-z0-9]+){0,2}$`)
+	restartForm  = regexp.MustCompile(`^(no|always|unless-stopped|on-failure(:[1-9][0-9]{0,3})?)$`)
+	portNameForm = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+	hostNameForm = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?$`)
+	netForm      = regexp.MustCompile(`^(host|none|bridge|container:[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62})$`)
+	deviceForm   = regexp.MustCompile(`^/[^:]+(:/[^:]+)?(:[rwm]{1,3})?$`)
+	platformForm = regexp.MustCompile(`^[a-z0-9]+(/[a-z0-9]+){0,2}$`)
 )
 
 // form is what one key with a syntax of its own must look like.
@@ -41,14 +39,7 @@ func (v validator) traits(at document.Path, t traits) {
 		{"restart", t.Restart, restartForm, "a restart policy", "write no, always, unless-stopped, on-failure or on-failure:3"},
 		{"hostname", t.Hostname, hostNameForm, "a host name", ""},
 		{"net", t.Net, netForm, "a network mode", "write host, none, bridge or container:INSTANCE; a network of the ship stands under networks:"},
-		{"stop_signal", t.StopSignal, signalForm, "a signal", "write SIGTERM or SIGINT"},
 		{"platform", t.Platform, platformForm, "a platform", "write linux/amd64 or linux/arm64"},
-	}
-	for i, c := range t.CapAdd {
-		forms = append(forms, form{"cap_add." + fmt.Sprint(i), capability(c), capabilityForm, "a capability", "write NET_ADMIN"})
-	}
-	for i, c := range t.CapDrop {
-		forms = append(forms, form{"cap_drop." + fmt.Sprint(i), capability(c), capabilityForm, "a capability", "write ALL, or NET_RAW"})
 	}
 	for i, d := range t.Devices {
 		forms = append(forms, form{"devices." + fmt.Sprint(i), d, deviceForm, "a device", "write /dev/fuse, or /dev/sda:/dev/xvda:rwm"})
@@ -62,6 +53,7 @@ func (v validator) traits(at document.Path, t traits) {
 		v.Problem(at.At("workdir"), fmt.Sprintf("%q is not absolute", t.Workdir), "begin it with /")
 	}
 	v.networks(at, t)
+	v.engine(at, t)
 }
 
 // entries checks the maps by their keys.

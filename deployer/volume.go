@@ -68,6 +68,9 @@ func volumePrefix(s Scope) string {
 	if s == (Scope{}) {
 		return ""
 	}
+	if s.App == "" { // without a repository
+		return fmt.Sprintf("%s_", s.Environment)
+	}
 	return fmt.Sprintf("%s_%s_", s.App, s.Environment)
 }
 
