@@ -153,9 +153,20 @@ func (s Spec) requires(a, b Instance) bool {
 	return slices.Contains(s.Services[a.Service].Requires, b.Service) || a.needs(b.Name)
 }
 
-// narrowed keeps what the globs match, whatever was chosen and why.
+// narrowed keeps what the globs match, whatever was chosen and why. Nothing at
+// all is rather a slip than what somebody wanted.
 func (c chooser) narrowed(chosen choice) (choice, error) {
 	out := choice{}
+	var instances, ships []string
+	for _, i := range c.spec.Instances {
+		instances, ships = append(instances, string(i.Name)), append(ships, string(i.Ship))
+	}
+	if err := matchesSome(c.order.Containers, "instance", instances); err != nil {
+		return nil, err
+	}
+	if err := matchesSome(c.order.Ships, "ship that has an instance", ships); err != nil {
+		return nil, err
+	}
 	for _, i := range c.spec.Instances {
 		named, err := glob(c.order.Containers, string(i.Name))
 		if err != nil {
@@ -169,7 +180,23 @@ func (c chooser) narrowed(chosen choice) (choice, error) {
 			out[i.Name] = true
 		}
 	}
+	if len(out) == 0 && len(chosen) > 0 {
+		return nil, invalid("the filters leave nothing of what was named", "remove a filter, or name something else; status shows what is where")
+	}
 	return out, nil
+}
+
+// matchesSome refuses a glob that matches none of the names.
+func matchesSome(pattern, what string, names []string) error {
+	for _, name := range names {
+		if ok, err := glob(pattern, name); err != nil || ok {
+			return err
+		}
+	}
+	if pattern == "" || len(names) == 0 {
+		return nil
+	}
+	return invalid(fmt.Sprintf("%q matches no %s", pattern, what), document.Suggest(pattern, sorted(names)))
 }
 
 func glob(pattern, name string) (bool, error) {

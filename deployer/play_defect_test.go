@@ -27,12 +27,20 @@ func TestDefect01FilterNeverWidens(t *testing.T) {
 		}{
 			{deployer.Order{Verb: deployer.PlayStart, Ships: "a"}, []string{"start web-1"}},
 			{deployer.Order{Verb: deployer.PlayStart, Things: []string{"web-2"}, WithDependencies: true, Containers: "web*"}, []string{"start web-2"}},
-			{deployer.Order{Verb: deployer.PlayStart, Ships: "nowhere"}, nil},
 			{deployer.Order{Verb: deployer.PlayKill, All: true, Ships: "b"}, []string{"kill web-2"}},
 			{deployer.Order{Verb: deployer.PlayStart, Containers: "?b-*"}, []string{"start db-1"}},
 			{deployer.Order{Verb: deployer.PlayRestart, All: true, Ships: "a"}, []string{"stop web-1", "start web-1"}},
 		} {
 			wantDone(t, only(s.must(t, c.order), "start", "stop", "kill"), c.want...)
+		}
+		for want, o := range map[string]deployer.Order{
+			`"nowhere" matches no ship that has an instance`: {Verb: deployer.PlayStart, Ships: "nowhere"},
+			`"webb-1" matches no instance`:                   {Verb: deployer.PlayStart, Containers: "webb-1"},
+			"the filters leave nothing of what was named":    {Verb: deployer.PlayStart, Things: []string{"web-2"}, Ships: "a"},
+		} {
+			if _, err := s.play(t, o); !errors.Is(err, batuta.Invalid) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%+v: %v, want %s", o, err, want)
+			}
 		}
 		if _, err := s.play(t, deployer.Order{Verb: deployer.PlayStart, Ships: "[a"}); !errors.Is(err, batuta.Invalid) {
 			t.Errorf("a broken glob: %v", err)

@@ -165,7 +165,11 @@ type doubt struct {
 }
 
 func (r *resolver) warn(path document.Path, message, hint string) {
-	r.doubts = append(r.doubts, doubt{path, message, hint})
+	key := "warning\x00" + path.String() + "\x00" + message
+	if !r.told[key] {
+		r.told[key] = true
+		r.doubts = append(r.doubts, doubt{path, message, hint})
+	}
 }
 
 // warnings gives the doubts in the order of the file.

@@ -91,3 +91,30 @@ func inEngine(line string) (deployer.Spec, error) {
 	}
 	return doc.Resolve(deployer.Input{Scope: deployer.Scope{Environment: "home"}, OwnShips: true, Unpinned: true, Ships: []deployer.ShipInfo{{Name: "s", Address: "10.0.0.1"}}})
 }
+
+// TestHiddenVariables: what tells of one instance hides what tells of another.
+func TestHiddenVariables(t *testing.T) {
+	t.Parallel()
+	doc, err := deployer.Parse("x.yml", []byte(`batuta: 1
+services:
+  db: {image: x, instances: {a_b: {ship: s, ports: {c: "1:11"}}}}
+  db_a: {image: x, instances: {b: {ship: s, ports: {c: "1:13"}}}}
+  q: {image: x, instances: {q-1: {ship: s, ports: {c: "1:14"}}, q_1: {ship: s, ports: {c: "1:15"}}}}
+  web: {image: x, requires: [db, db_a], wants_info: [q], instances: {w: {ship: s}}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := doc.Resolve(deployer.Input{OwnShips: true, Unpinned: true, Ships: []deployer.ShipInfo{{Name: "s", Address: "10.0.0.1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"x.yml:4:9: services.db_a: DB_A_B_C_PORT tells of db_a, and hides what tells of db",
+		"x.yml:5:6: services.q: two instances are told of by the same variable Q_Q_1_C_PORT: only one of them can be found",
+	} {
+		if !strings.Contains(spec.Warnings.Error(), want) {
+			t.Errorf("no warning %s among\n%v", want, spec.Warnings)
+		}
+	}
+}

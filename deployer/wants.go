@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -22,9 +23,16 @@ func variableName[T ~string](name T) string {
 // services that it requires or wants to know of, from whichever ship, as
 // MaestroNG names them. Its own win.
 func (r *resolver) informed(s service, env map[string]text) map[string]text {
-	out := map[string]text{}
+	out, by := map[string]text{}, map[string]batuta.ServiceName{}
 	for _, other := range slices.Concat(s.Requires, s.WantsInfo) {
-		maps.Copy(out, r.info(other))
+		info := r.info(other)
+		for _, variable := range slices.Sorted(maps.Keys(info)) {
+			value := info[variable]
+			if before, there := out[variable]; there && before.value != value.value {
+				r.warn(servicePath(other), fmt.Sprintf("%s tells of %s, and hides what tells of %s", variable, other, by[variable]), "give one of their services or instances another name")
+			}
+			out[variable], by[variable] = value, other
+		}
 	}
 	maps.Copy(out, env)
 	return out
@@ -39,7 +47,11 @@ func (r *resolver) info(name batuta.ServiceName) map[string]text {
 	}
 	out := map[string]text{}
 	set := func(value string, parts ...string) {
-		out[strings.Join(parts, "_")] = text{value: value, path: document.Path{}}
+		variable := strings.Join(parts, "_")
+		if before, there := out[variable]; there && before.value != value {
+			r.warn(servicePath(name), fmt.Sprintf("two instances are told of by the same variable %s: only one of them can be found", variable), "give one of them another name")
+		}
+		out[variable] = text{value: value, path: document.Path{}}
 	}
 	s := r.body.Services[name]
 	service := variableName(name)

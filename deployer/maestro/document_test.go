@@ -291,3 +291,33 @@ func TestPlacesInOtherTemplates(t *testing.T) {
 		wantProblem(t, err, want)
 	}
 }
+
+// TestHiddenVariables: what tells of one service hides what tells of another,
+// and what the document says, which MaestroNG lets happen in silence.
+func TestHiddenVariables(t *testing.T) {
+	t.Parallel()
+	d, err := read(t, `
+name: n
+ships: {s1: {ip: 10.0.0.1}}
+services:
+  db: {image: x, instances: {a_b: {ship: s1, ports: {c: "1:11"}}, a.b: {ship: s1, ports: {c: "1:11"}}}}
+  db_a: {image: x, instances: {b: {ship: s1, ports: {c: "1:13"}}}}
+  web: {image: x, requires: [db, db_a], env: {DB_INSTANCES: x}, instances: {w: {ship: s1}}}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := d.Resolve(deployer.Input{Ships: []deployer.ShipInfo{{Name: "s1", Address: "10.0.0.1"}}, OwnShips: true, Unpinned: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"n.yaml:5:35: services.db.instances.a_b: a.b and a_b are told of by the same variables: only one of them can be found",
+		"n.yaml:7:80: services.web.instances.w: DB_A_B_C_PORT tells of db_a, and hides the variable of that name that tells of db",
+		"n.yaml:7:80: services.web.instances.w: MaestroNG sets DB_INSTANCES to tell of db, over the document's own",
+	} {
+		if !strings.Contains(spec.Warnings.Error(), want) {
+			t.Errorf("no warning %s among\n%v", want, spec.Warnings)
+		}
+	}
+}

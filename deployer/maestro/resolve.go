@@ -134,13 +134,14 @@ func (r *resolver) variables(i *instance) []deployer.Variable {
 		"DOCKER_IMAGE": i.image, "DOCKER_TAG": ImageTag(i.image),
 	})
 	s := r.d.services[i.service]
-	merge(env, LinkVariables(i.service, r.peers(i.service), true))
+	injected := map[string]string{} // by whom
+	r.inject(env, injected, i, i.service, true)
 	others := r.d.required(i.service)
 	for _, other := range s.wants {
 		others = append(others, other.name)
 	}
 	for _, other := range others {
-		merge(env, LinkVariables(other, r.peers(other), false))
+		r.inject(env, injected, i, other, false)
 	}
 	var out []deployer.Variable
 	for _, name := range slices.Sorted(maps.Keys(env)) {
@@ -151,6 +152,31 @@ func (r *resolver) variables(i *instance) []deployer.Variable {
 		out = append(out, v)
 	}
 	return out
+}
+
+// inject puts the variables that tell of a service over those that are there,
+// and warns of what they hide: MaestroNG says nothing.
+func (r *resolver) inject(env map[string]*string, injected map[string]string, i *instance, service string, internal bool) {
+	peers := r.peers(service)
+	links := LinkVariables(service, peers, internal)
+	for _, name := range slices.Sorted(maps.Keys(links)) {
+		before, there := env[name]
+		by := injected[name]
+		injected[name] = service
+		switch {
+		case !there || by == service || before != nil && *before == links[name]:
+		case by != "":
+			r.warn(i.at, fmt.Sprintf("%s tells of %s, and hides the variable of that name that tells of %s", name, service, by), "give one of their services or instances another name")
+		default:
+			r.warn(i.at, fmt.Sprintf("MaestroNG sets %s to tell of %s, over the document's own", name, service), "choose another name")
+		}
+	}
+	for _, p := range peers {
+		if service == i.service && p.Instance < i.name && VariableName(p.Instance) == VariableName(i.name) {
+			r.warn(i.at, fmt.Sprintf("%s and %s are told of by the same variables: only one of them can be found", p.Instance, i.name), "give one of them another name")
+		}
+	}
+	merge(env, links)
 }
 
 func (r *resolver) peers(service string) []Peer {
