@@ -51,40 +51,41 @@ func (c *check) UnmarshalDocument(n document.Node) error {
 	if err := n.Decode((*plain)(c)); err != nil {
 		return err
 	}
-	return c.check()
+	for _, err := range c.mistakes() {
+		message, hint := explain(err)
+		n.Problem(message, hint)
+	}
+	return nil
 }
 
-// check tells what the check lacks or has too much, by its type.
-func (c *check) check() error {
+// mistakes are all that the check lacks or has too much, by its type.
+func (c *check) mistakes() (out []error) {
 	types, known := checkKeys[c.Type]
 	if !known {
-		return invalid(fmt.Sprintf("no check of type %q", c.Type), "write type: tcp, http, exec, health, sleep or local")
+		return []error{invalid(fmt.Sprintf("no check of type %q", c.Type), "write type: tcp, http, exec, health, sleep or local")}
 	}
-	for _, k := range c.keys() {
-		if k.set && !slices.Contains(types, k.name) {
-			return invalid(fmt.Sprintf("a check of type %s takes no %s", c.Type, k.name), "")
+	add := func(wrong bool, message, hint string) {
+		if wrong {
+			out = append(out, invalid(message, hint))
 		}
 	}
-	switch {
-	case slices.Contains(types, "command") && len(c.Command) == 0:
-		return invalid(fmt.Sprintf("a check of type %s needs a command", c.Type), commandHint[c.Type])
-	case c.Type == CheckSleep && (c.Wait <= 0 || c.Wait > maxMaxWait):
-		return invalid(fmt.Sprintf("a check of type sleep needs a wait above 0 and at most %s", maxMaxWait), "add wait: 10s")
-	case c.Path != "" && !strings.HasPrefix(c.Path, "/"):
-		return invalid(fmt.Sprintf("%q is not a path", c.Path), "begin it with /")
-	case c.Scheme != "" && c.Scheme != "http" && c.Scheme != "https":
-		return invalid(fmt.Sprintf("%q is not a scheme", c.Scheme), "write http or https")
-	case !methodForm.MatchString(c.Method):
-		return invalid(fmt.Sprintf("%q is not a method", c.Method), "write GET, HEAD or POST")
-	case c.Status != 0 && (c.Status < 100 || c.Status > 599):
-		return invalid(fmt.Sprintf("%d is not a status", c.Status), "leave it out for 200 to 399")
-	case c.Attempts != nil && (*c.Attempts < 1 || *c.Attempts > maxAttempts):
-		return invalid(fmt.Sprintf("attempts is %d", *c.Attempts), fmt.Sprintf("write 1 to %d, or leave it out: max_wait bounds them, too", maxAttempts))
+	for _, k := range c.keys() {
+		add(k.set && !slices.Contains(types, k.name), fmt.Sprintf("a check of type %s takes no %s", c.Type, k.name), "")
 	}
-	if _, err := regexp.Compile(c.Match); err != nil {
-		return invalid(fmt.Sprintf("match_regex: %v", err), "")
+	_, err := regexp.Compile(c.Match)
+	add(err != nil, fmt.Sprintf("match_regex: %v", err), "")
+	add(slices.Contains(types, "command") && len(c.Command) == 0, fmt.Sprintf("a check of type %s needs a command", c.Type), commandHint[c.Type])
+	add(c.Type == CheckSleep && (c.Wait <= 0 || c.Wait > maxMaxWait), fmt.Sprintf("a check of type sleep needs a wait above 0 and at most %s", maxMaxWait), "add wait: 10s")
+	add(c.Path != "" && !strings.HasPrefix(c.Path, "/"), fmt.Sprintf("%q is not a path", c.Path), "begin it with /")
+	add(c.Scheme != "" && c.Scheme != "http" && c.Scheme != "https", fmt.Sprintf("%q is not a scheme", c.Scheme), "write http or https")
+	add(!methodForm.MatchString(c.Method), fmt.Sprintf("%q is not a method", c.Method), "write GET, HEAD or POST")
+	add(c.Status != 0 && (c.Status < 100 || c.Status > 599), fmt.Sprintf("%d is not a status", c.Status), "leave it out for 200 to 399")
+	add(c.Attempts != nil && (*c.Attempts < 1 || *c.Attempts > maxAttempts), fmt.Sprintf("attempts is %d", or(c.Attempts, 0)),
+		fmt.Sprintf("write 1 to %d, or leave it out: max_wait bounds them, too", maxAttempts))
+	for i, d := range []*time.Duration{c.MaxWait, c.Timeout, c.Interval} {
+		add(d != nil && (*d <= 0 || *d > maxMaxWait), fmt.Sprintf("%s must be above 0 and at most %s", []string{"max_wait", "timeout", "interval"}[i], maxMaxWait), "")
 	}
-	return c.checkTimes()
+	return out
 }
 
 var methodForm = regexp.MustCompile(`^[A-Z]*$`)
@@ -117,15 +118,6 @@ func (c *check) keys() []checkKey {
 		{"insecure", c.Insecure}, {"status", c.Status != 0}, {"outside", c.Outside != ""}, {"wait", c.Wait != 0},
 		{"follow", c.Follow}, {"stdin", c.Stdin}, {"attempts", c.Attempts != nil},
 	}
-}
-
-func (c *check) checkTimes() error {
-	for i, d := range []*time.Duration{c.MaxWait, c.Timeout, c.Interval} {
-		if d != nil && (*d <= 0 || *d > maxMaxWait) {
-			return invalid(fmt.Sprintf("%s must be above 0 and at most %s", []string{"max_wait", "timeout", "interval"}[i], maxMaxWait), "")
-		}
-	}
-	return nil
 }
 
 // resolve makes the check concrete for an instance with these ports.

@@ -23,17 +23,18 @@ func (h *healthcheck) UnmarshalDocument(n document.Node) error {
 	if err := n.Decode((*plain)(h)); err != nil {
 		return err
 	}
-	switch {
-	case h.Disable && h.Test != nil:
-		return invalid("the health check is disabled and has a test", "keep one")
-	case !h.Disable && len(h.Test) == 0:
-		return invalid("the health check has no test", "write test: curl -f localhost/up, or disable: true")
-	case h.Retries < 0:
-		return invalid("retries is negative", "")
+	if h.Disable && h.Test != nil {
+		n.Problem("the health check is disabled and has a test", "keep one")
 	}
-	for _, d := range []time.Duration{h.Interval, h.Timeout, h.StartPeriod} {
+	if !h.Disable && len(h.Test) == 0 {
+		n.Problem("the health check has no test", "write test: curl -f localhost/up, or disable: true")
+	}
+	if h.Retries < 0 {
+		n.Problem("retries is negative", "")
+	}
+	for name, d := range map[string]time.Duration{"interval": h.Interval, "timeout": h.Timeout, "start_period": h.StartPeriod} {
 		if d != 0 && d < time.Millisecond {
-			return invalid("a time of a health check is under 1ms", "")
+			n.Problem(name+" is under 1ms", "")
 		}
 	}
 	return nil

@@ -82,24 +82,26 @@ const (
 
 func (l *limits) UnmarshalDocument(n document.Node) error {
 	type plain limits
-	if err := n.Decode((*plain)(l)); err != nil {
-		return err
+	err := n.Decode((*plain)(l)) // what could be read is looked at all the same
+	if l.CPUs != 0 && (l.CPUs < leastCPUs || l.CPUs > mostCPUs) {
+		n.Problem(fmt.Sprintf("cpus is %g", l.CPUs), fmt.Sprintf("write a number of cores, %g to %d: 0.5, 2", leastCPUs, mostCPUs))
 	}
-	switch {
-	case l.CPUs != 0 && (l.CPUs < leastCPUs || l.CPUs > mostCPUs):
-		return invalid(fmt.Sprintf("cpus is %g", l.CPUs), fmt.Sprintf("write a number of cores, %g to %d: 0.5, 2", leastCPUs, mostCPUs))
-	case l.CPUShares != 0 && l.CPUShares < leastShares:
-		return invalid(fmt.Sprintf("cpu_shares %d is too few", l.CPUShares), fmt.Sprintf("at least %d; 1024 is the weight of a container that says nothing", leastShares))
-	case l.CPUShares > mostShares:
-		return invalid(fmt.Sprintf("cpu_shares %d are too many", l.CPUShares), fmt.Sprintf("at most %d", mostShares))
-	case l.Memory != 0 && l.Memory < leastMemory:
-		return invalid(fmt.Sprintf("memory %s is too little", sizeText(int64(l.Memory))), "Docker wants at least 6m")
-	case l.PIDs < 0:
-		return invalid("pids is negative", "leave it out for no bound")
-	case l.PIDs > mostPIDs:
-		return invalid(fmt.Sprintf("pids %d is more than Linux has", l.PIDs), fmt.Sprintf("at most %d; leave it out for no bound", mostPIDs))
+	if l.CPUShares != 0 && l.CPUShares < leastShares {
+		n.Problem(fmt.Sprintf("cpu_shares %d is too few", l.CPUShares), fmt.Sprintf("at least %d; 1024 is the weight of a container that says nothing", leastShares))
 	}
-	return nil
+	if l.CPUShares > mostShares {
+		n.Problem(fmt.Sprintf("cpu_shares %d are too many", l.CPUShares), fmt.Sprintf("at most %d", mostShares))
+	}
+	if l.Memory != 0 && l.Memory < leastMemory {
+		n.Problem(fmt.Sprintf("memory %s is too little", sizeText(int64(l.Memory))), "Docker wants at least 6m")
+	}
+	if l.PIDs < 0 {
+		n.Problem("pids is negative", "leave it out for no bound")
+	}
+	if l.PIDs > mostPIDs {
+		n.Problem(fmt.Sprintf("pids %d is more than Linux has", l.PIDs), fmt.Sprintf("at most %d; leave it out for no bound", mostPIDs))
+	}
+	return err
 }
 
 // under merges by key.

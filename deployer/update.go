@@ -35,15 +35,17 @@ func (u *update) UnmarshalDocument(n document.Node) error {
 	if err := n.Decode((*plain)(u)); err != nil {
 		return err
 	}
-	switch {
-	case u.Order != "" && u.Order != startFirst && u.Order != stopFirst:
-		return invalid(fmt.Sprintf("%q is not an order", u.Order), "write start_first or stop_first")
-	case u.OnFailure != "" && u.OnFailure != rollback && u.OnFailure != pauses:
-		return invalid(fmt.Sprintf("%q is not what can be done on failure", u.OnFailure), "write rollback or pause")
-	case u.AtOnce != nil && Amount(*u.AtOnce) == Amount{}:
-		return invalid("at_once is 0: nothing would ever be replaced", "write 1 or more, or leave it out for all")
-	case or(u.Wait, 0) > maxWatch || or(u.Watch, 0) > maxWatch:
-		return invalid("wait and watch are at most "+maxWatch.String(), "")
+	if u.Order != "" && u.Order != startFirst && u.Order != stopFirst {
+		n.Problem(fmt.Sprintf("%q is not an order", u.Order), "write start_first or stop_first")
+	}
+	if u.OnFailure != "" && u.OnFailure != rollback && u.OnFailure != pauses {
+		n.Problem(fmt.Sprintf("%q is not what can be done on failure", u.OnFailure), "write rollback or pause")
+	}
+	if u.AtOnce != nil && Amount(*u.AtOnce) == (Amount{}) {
+		n.Problem("at_once is 0: nothing would ever be replaced", "write 1 or more, or leave it out for all")
+	}
+	if or(u.Wait, 0) > maxWatch || or(u.Watch, 0) > maxWatch {
+		n.Problem("wait and watch are at most "+maxWatch.String(), "")
 	}
 	return nil
 }

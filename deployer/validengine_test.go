@@ -118,3 +118,21 @@ services:
 		}
 	}
 }
+
+// TestAllThatIsWrongWithAMapping is told at once.
+func TestAllThatIsWrongWithAMapping(t *testing.T) {
+	t.Parallel()
+	for line, wants := range map[string][]string{
+		"limits: {cpus: 0.001, cpu_shares: 1, memory: 1m, pids: -1, ram: 1}":               {"cpus is 0.001", "cpu_shares 1 is", "memory 1m is", "pids is negative", `"ram"`},
+		"update: {order: x, on_failure: y, at_once: 0, watch: 2h}":                         {`"x" is not an order`, `"y" is not what`, "at_once is 0", "wait and watch"},
+		"healthcheck: {interval: 1us, timeout: 1us, retries: -1}":                          {"has no test", "interval is under", "timeout is under", "retries is negative"},
+		`lifecycle: {running: [{type: exec, path: x, method: g, timeout: 2h, status: 5}]}`: {"takes no path", "takes no method", "needs a command", `"x" is not a path`, `"g" is not a method`, "5 is not a status", "timeout must be"},
+	} {
+		_, err := inEngine(line)
+		for _, want := range wants {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %s, too", line, err, want)
+			}
+		}
+	}
+}
