@@ -120,7 +120,7 @@ func (r *resolver) connections(instances []Instance) {
 		}
 		peer, shares := netPeer(i.NetworkMode)
 		for key, has := range map[string]bool{"aliases": len(i.Aliases) > 0, "networks": len(i.Networks) > 0, "ports": shares && len(i.Ports) > 0,
-			"hostname": shares && i.Hostname != "", "dns": shares && len(i.DNS) > 0, "extra_hosts": shares && len(i.ExtraHosts) > 0, "links": (shares || i.NetworkMode == "host") && len(i.Links) > 0,
+			"hostname": shares && i.Hostname != "", "dns": shares && len(i.DNS) > 0, "extra_hosts": shares && len(i.ExtraHosts) > 0, "links": (shares || i.NetworkMode == hostNet) && len(i.Links) > 0,
 		} {
 			if has {
 				r.problem(r.pathOf(i.Service, i.Name, key), fmt.Sprintf("with net: %s there can be no %s", i.NetworkMode, key), "keep one")

@@ -126,7 +126,7 @@ func (v validator) kernel(at document.Path, t traits) {
 		switch {
 		case !sysctlForm.MatchString(name):
 			v.Problem(at.At("sysctls", name), fmt.Sprintf("%s is not a container's own", name), "those are net.…, fs.mqueue.… and kernel.msg…, kernel.shm…, kernel.sem; set others on the ship")
-		case t.Net == "host" && strings.HasPrefix(name, "net."):
+		case t.Net == hostNet && strings.HasPrefix(name, "net."):
 			v.Problem(at.At("sysctls", name), fmt.Sprintf("with net: host, %s is the ship's", name), "set it on the ship")
 		}
 	}
