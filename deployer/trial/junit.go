@@ -17,23 +17,34 @@ import (
 
 // The bounds of what is read of reports.
 const (
-	mostReport  = 20 << 20 // bytes of all reports of a test
-	mostFailed  = 100      // cases that are named
-	mostMessage = 2000     // characters of a case's message
-	mostName    = 500      // characters of a case's name
+	mostReport  = 20 << 20  // bytes of all reports of a test
+	mostArchive = 500 << 20 // bytes of what lies with them
+	mostDeep    = 100       // elements within each other
+	mostFailed  = 100       // cases that are named
+	mostMessage = 2000      // characters of a case's message
+	mostName    = 500       // characters of a case's name
+	mostFaults  = 20        // reports of which the log says why they cannot be read
+)
+
+// What is too large to be read.
+var (
+	errReports = fmt.Errorf("there are more than %d MB of reports; what comes after is not read", mostReport>>20)
+	errArchive = fmt.Errorf("the directory has more than %d MB, the reports behind them are not read: name the directory of the reports", mostArchive>>20)
 )
 
 // readReports reads the JUnit reports in the test's container: files, or
 // directories of them. One that is not there, or cannot be read, is told in
-// the log; what it says does not change whether the test has passed.
+// the log, and the others are read all the same; what they say does not change
+// whether the test has passed.
 func (a *attempt) readReports(ctx context.Context, report *Report) error {
-	room := int64(mostReport)
+	s := sheaf{room: mostReport, report: report}
 	for _, name := range a.request.Test.JUnit {
 		content, err := a.engine.Archive(ctx, a.test, name)
 		if err == nil {
-			limited := &io.LimitedReader{R: content, N: room}
-			err = readArchive(limited, report)
-			room = limited.N
+			limited := &io.LimitedReader{R: content, N: mostArchive}
+			if err = s.read(limited); err != nil && limited.N == 0 {
+				err = errArchive
+			}
 			_ = content.Close() // it was read
 		}
 		switch {
@@ -42,8 +53,14 @@ func (a *attempt) readReports(ctx context.Context, report *Report) error {
 		case errors.Is(err, batuta.Unavailable):
 			return fmt.Errorf("junit %s: %w", name, err)
 		case err != nil:
-			fmt.Fprintf(a.log, "junit %s: %v\n", name, err)
+			s.fault(name, err)
 		}
+	}
+	for _, fault := range s.faults[:min(len(s.faults), mostFaults)] {
+		fmt.Fprintf(a.log, "junit %s\n", fault)
+	}
+	if more := len(s.faults) - mostFaults; more > 0 {
+		fmt.Fprintf(a.log, "junit: and %d more\n", more)
 	}
 	for _, c := range report.Failed {
 		fmt.Fprintln(a.log, "failed:", c)
@@ -51,8 +68,20 @@ func (a *attempt) readReports(ctx context.Context, report *Report) error {
 	return nil
 }
 
-// readArchive reads the reports in a tar.
-func readArchive(content io.Reader, report *Report) error {
+// sheaf is the reports of a test.
+type sheaf struct {
+	room   int64 // bytes that may still be read
+	report *Report
+	faults []string // why some cannot be read
+}
+
+func (s *sheaf) fault(name string, err error) {
+	s.faults = append(s.faults, fmt.Sprintf("%s: %v", name, err))
+}
+
+// read reads the reports in a tar. What is wrong with one of them hides none of
+// the others; the error is of the tar, or there was too much.
+func (s *sheaf) read(content io.Reader) error {
 	for files := tar.NewReader(content); ; {
 		header, err := files.Next()
 		switch {
@@ -61,21 +90,26 @@ func readArchive(content io.Reader, report *Report) error {
 		case err != nil:
 			return fmt.Errorf("read the archive: %w", err)
 		}
-		if header.Typeflag != tar.TypeReg || strings.Contains(strings.Trim(header.Name, "/"), "/") && path.Ext(header.Name) != ".xml" {
+		within := strings.Contains(strings.Trim(header.Name, "/"), "/")
+		if header.Typeflag != tar.TypeReg || within && !strings.EqualFold(path.Ext(header.Name), ".xml") {
 			continue
 		}
-		if err := readReport(files, report); err != nil {
-			return fmt.Errorf("%s: %w", path.Base(header.Name), err)
+		if header.Size > s.room {
+			return errReports
+		}
+		s.room -= header.Size
+		if err := readReport(files, s.report); err != nil {
+			s.fault(strings.Trim(header.Name, "/"), err)
 		}
 	}
 }
 
-// readReport adds the cases of a JUnit report. The formats of Surefire,
-// pytest, jest-junit and PHPUnit differ in the attributes they have and in how
-// deep suites nest; each is read with what it has. Entities of the document's
-// own are an error, so that none can grow.
+// readReport adds the cases of a JUnit report, up to where it cannot be read.
+// The formats of Surefire, pytest, jest-junit and PHPUnit differ in the
+// attributes they have and in how deep suites nest; each is read with what it
+// has. Entities of the document's own are an error, so that none can grow.
 func readReport(content io.Reader, report *Report) error {
-	r := reader{report: report, xml: xml.NewDecoder(content)}
+	r := reader{report: report, xml: xml.NewDecoder(xmlText(content))}
 	for {
 		token, err := r.xml.Token()
 		switch {
@@ -87,6 +121,9 @@ func readReport(content io.Reader, report *Report) error {
 			return err
 		}
 		r.take(token)
+		if len(r.within) > mostDeep {
+			return fmt.Errorf("it has more than %d elements within each other", mostDeep)
+		}
 	}
 }
 
@@ -95,8 +132,9 @@ type reader struct {
 	report *Report
 	xml    *xml.Decoder
 	seen   bool
+	within []string // the elements that have begun, from the outermost
 	suites []string
-	now    *Case // the case that is being read
+	now    *Case // the case that is being read, or the suite that failed as a whole
 	failed bool
 	inside bool // in its failure
 	text   strings.Builder
@@ -106,7 +144,9 @@ func (r *reader) take(token xml.Token) {
 	switch t := token.(type) {
 	case xml.StartElement:
 		r.begin(t)
+		r.within = append(r.within, t.Name.Local)
 	case xml.EndElement:
+		r.within = r.within[:max(len(r.within)-1, 0)]
 		r.end(t.Name.Local)
 	case xml.CharData:
 		if r.inside && r.text.Len() < 4*mostMessage {
@@ -126,6 +166,10 @@ func (r *reader) begin(t xml.StartElement) {
 		r.now, r.failed = &Case{Suite: cmp.Or(attribute(t, "classname"), attribute(t, "class"), r.suite()), Name: attribute(t, "name")}, false
 		r.report.Cases++
 	case "failure", "error":
+		if r.now == nil && r.inSuite() {
+			r.now, r.failed = &Case{Suite: r.suite(), Name: wholeSuite}, false
+			r.report.Cases++
+		}
 		if r.now == nil || r.failed {
 			return
 		}
@@ -133,6 +177,19 @@ func (r *reader) begin(t xml.StartElement) {
 		r.text.Reset()
 		r.now.Message = attribute(t, "message")
 	}
+}
+
+// wholeSuite is the name of what failed outside of any case, such as what
+// prepares them.
+const wholeSuite = "(the suite as a whole)"
+
+// inSuite tells whether what begins is directly in a suite.
+func (r *reader) inSuite() bool {
+	parent := ""
+	if n := len(r.within); n > 0 {
+		parent = r.within[n-1]
+	}
+	return parent == "testsuite" || parent == "testsuites"
 }
 
 func (r *reader) end(name string) {
@@ -144,13 +201,21 @@ func (r *reader) end(name string) {
 			r.now.Message = cut(cmp.Or(r.now.Message, strings.TrimSpace(r.text.String())), mostMessage)
 		}
 		r.inside = false
-	case "testcase":
-		if r.now != nil && r.failed && len(r.report.Failed) < mostFailed {
-			r.now.Suite, r.now.Name = cut(r.now.Suite, mostName), cut(r.now.Name, mostName)
-			r.report.Failed = append(r.report.Failed, *r.now)
+		if r.inSuite() {
+			r.close()
 		}
-		r.now, r.inside = nil, false
+	case "testcase":
+		r.close()
 	}
+}
+
+// close adds the case that was read.
+func (r *reader) close() {
+	if r.now != nil && r.failed && len(r.report.Failed) < mostFailed {
+		r.now.Suite, r.now.Name = cut(r.now.Suite, mostName), cut(r.now.Name, mostName)
+		r.report.Failed = append(r.report.Failed, *r.now)
+	}
+	r.now, r.inside = nil, false
 }
 
 // suite is the innermost that has a name.

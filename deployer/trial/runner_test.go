@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -202,6 +203,33 @@ echo '<testsuite name="cart"><testcase name="adds up"/><testcase name="vouchers"
 	}
 	if len(report.Kept) != 3 || !strings.Contains(log.String(), "artifact nowhere") {
 		t.Errorf("kept %v\n%s", report.Kept, log.String())
+	}
+}
+
+// TestOneBadReportHidesNoOther has a directory with reports of which some
+// cannot be read.
+func TestOneBadReportHidesNoOther(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	q := s.request(t, `mkdir -p out/deep; cd out
+echo '<testsuite><testcase' > a.xml
+echo '<testsuite name="cart"><testcase name="vouchers"><failure message="100 is not 90"/></testcase></testsuite>' > deep/TEST.XML
+printf '<?xml version="1.0" encoding="ISO-8859-1"?><testsuite name="caf\351"><error message="\033[31mno beans"/></testsuite>' > z.xml
+echo '<html/>' > page.xml; exit 1`,
+		func(t *trial.Test) { t.Dir, t.JUnit = "/tmp", []string{"nowhere.xml", "out"} })
+	var log bytes.Buffer
+	report, err := s.Test(t.Context(), q, &log)
+	slices.SortFunc(report.Failed, func(a, b trial.Case) int { return strings.Compare(a.Suite, b.Suite) })
+	if err != nil || report.Cases != 2 || !slices.Equal(report.Failed, []trial.Case{
+		{Suite: "café", Name: "(the suite as a whole)", Message: "no beans"},
+		{Suite: "cart", Name: "vouchers", Message: "100 is not 90"},
+	}) {
+		t.Errorf("%+v, %v", report, err)
+	}
+	for _, want := range []string{"junit out/a.xml: XML syntax error", "junit out/page.xml: it is no report", "junit nowhere.xml: "} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %q:\n%s", want, log.String())
+		}
 	}
 }
 
