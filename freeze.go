@@ -22,7 +22,7 @@ func ParseFreeze(text string) (Freeze, error) {
 	}
 	zone, err := parseZone(parts[1:])
 	if err != nil {
-		return Freeze{}, bad
+		return Freeze{}, err
 	}
 	first, last, ok := strings.Cut(parts[0], "..")
 	from, err := time.ParseInLocation(time.DateOnly, first, zone)

@@ -45,7 +45,7 @@ func ParseWindow(text string) (Window, error) {
 		return w, bad
 	}
 	if w.zone, err = parseZone(parts[2:]); err != nil {
-		return w, bad
+		return w, err
 	}
 	return w, nil
 }
@@ -80,9 +80,18 @@ func parseHour(text string) (time.Duration, error) {
 	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute, err
 }
 
+// ParseZone finds a time zone of the IANA database by its name. Local, which
+// is another one on each machine, is none.
+func ParseZone(name string) (*time.Location, error) {
+	if zone, err := time.LoadLocation(name); err == nil && name != "Local" && name != "" {
+		return zone, nil
+	}
+	return nil, &Error{Kind: Invalid, Message: fmt.Sprintf("no time zone %q", name), Hint: "write one of the IANA database: Europe/Berlin, UTC"}
+}
+
 func parseZone(rest []string) (*time.Location, error) {
 	if len(rest) == 0 {
 		return time.UTC, nil
 	}
-	return time.LoadLocation(rest[0])
+	return ParseZone(rest[0])
 }

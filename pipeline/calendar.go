@@ -122,9 +122,13 @@ func (p *Pipeline) follow(ctx context.Context, app batuta.AppName, c CronTrigger
 // due is the last time between two instants at which the trigger was due, zero
 // if there is none, and the first time after them.
 func (c CronTrigger) due(since, now time.Time) (last, next time.Time) {
+	times, err := c.timetable()
+	if err != nil { // an older binary took it
+		return last, now.Add(lookAtClock)
+	}
 	for {
-		at, err := c.next(since)
-		if err != nil || at.IsZero() { // the 30th of February
+		at := times.next(since)
+		if at.IsZero() { // the 30th of February
 			return last, now.Add(lookAtClock)
 		}
 		if at.After(now) {

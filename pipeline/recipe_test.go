@@ -146,7 +146,7 @@ batuta.yml:7:64: test.1.services.db.ready: 0 ways to be ready (write one of tcp:
 batuta.yml:7:79: test.1.retries: 9 is not between 0 and 5
 batuta.yml:9:17: on.push.tags.0: "!" is not a pattern (write main, release/*, docs/**, !**/*.md)
 batuta.yml:10:10: on.cron.0.schedule: "often" is not a schedule: expected exactly 5 fields, found 1: [often] (write minute, hour, day, month and weekday: 0 4 * * *)
-batuta.yml:10:44: on.cron.1.zone: no time zone "Mars" (write one of the IANA database: Europe/Berlin)
+batuta.yml:10:44: on.cron.1.zone: no time zone "Mars" (write one of the IANA database: Europe/Berlin, UTC)
 batuta.yml:10:58: on.cron.1.missed: "twice" is no way to treat missed times (write once or skip)
 batuta.yml:10:66: on.cron.2.schedule: "0 0 31 2 *" is never (name a day that there is)
 batuta.yml:11:9: on.poll: 1s is less than 10s (write 2m)

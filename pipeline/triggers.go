@@ -1,13 +1,13 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
-	"github.com/robfig/cron/v3"
 
 	"batuta"
 	"batuta/internal/document"
@@ -53,19 +53,6 @@ const (
 	MissedOnce Missed = "once" // one run for all of them, as soon as it is there: the default
 	MissedSkip Missed = "skip" // none
 )
-
-// next is the first time after an instant at which the trigger is due.
-func (c CronTrigger) next(after time.Time) (time.Time, error) {
-	zone, err := time.LoadLocation(c.Zone)
-	if err != nil {
-		return time.Time{}, err
-	}
-	schedule, err := cron.ParseStandard(c.Schedule)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return schedule.Next(after.In(zone)), nil
-}
 
 // Wants tells whether a push to the ref starts a run, and if not, why. Which
 // paths changed is judged apart, as it takes the source to know.
@@ -224,11 +211,15 @@ func readCron(doc *document.Document, at document.Path, c *CronTrigger) {
 	if c.Missed == "" {
 		c.Missed = MissedOnce
 	}
-	if _, err := time.LoadLocation(c.Zone); err != nil {
-		doc.Problem(at.At("zone"), fmt.Sprintf("no time zone %q", c.Zone), "write one of the IANA database: Europe/Berlin")
-	} else if first, err := c.next(time.Now()); err != nil {
-		doc.Problem(at.At("schedule"), fmt.Sprintf("%q is not a schedule: %v", c.Schedule, err), "write minute, hour, day, month and weekday: 0 4 * * *")
-	} else if first.IsZero() {
+	if _, err := batuta.ParseZone(c.Zone); err != nil {
+		problem(doc, at.At("zone"), err)
+	} else if times, err := c.timetable(); err != nil {
+		hint := "write minute, hour, day, month and weekday: 0 4 * * *"
+		if e, ok := errors.AsType[*batuta.Error](err); ok {
+			hint = e.Hint
+		}
+		doc.Problem(at.At("schedule"), fmt.Sprintf("%q is not a schedule: %v", c.Schedule, err), hint)
+	} else if times.next(time.Now()).IsZero() {
 		doc.Problem(at.At("schedule"), fmt.Sprintf("%q is never", c.Schedule), "name a day that there is")
 	}
 	if c.Missed != MissedOnce && c.Missed != MissedSkip {
