@@ -57,9 +57,9 @@ func inBase64(alphabet *base64.Encoding, value string) []string {
 
 // hide blanks the secrets, and what URLs have of logins and tokens.
 func (c curtain) hide(text []byte) []byte {
-	text = bytes.ReplaceAll(text, []byte(`\/`), []byte("/")) // the same to JSON
+	text = replaced(text, []byte(`\/`), []byte("/")) // the same to JSON
 	for _, form := range c.forms {
-		text = bytes.ReplaceAll(text, form, []byte(hidden))
+		text = replaced(text, form, []byte(hidden))
 	}
 	if bytes.Contains(text, []byte(`\u`)) {
 		plain := unescaped.ReplaceAllFunc(text, unescape)
@@ -70,6 +70,14 @@ func (c curtain) hide(text []byte) []byte {
 		}
 	}
 	return hideLogins(hideQueries(text))
+}
+
+// replaced makes no copy of a text that it need not change.
+func replaced(text, from, to []byte) []byte {
+	if !bytes.Contains(text, from) {
+		return text
+	}
+	return bytes.ReplaceAll(text, from, to)
 }
 
 func (c curtain) text(s string) string { return string(c.hide([]byte(s))) }
@@ -128,26 +136,63 @@ var secretWords = []string{
 // hideKeys blanks the values of keys that name secrets. Most payloads have no
 // such key, so that is looked at first.
 func hideKeys(text []byte) []byte {
-	folded := bytes.ToLower(text)
-	for _, word := range secretWords {
-		if bytes.Contains(folded, []byte(word+`"`)) {
-			form := regexp.MustCompile(`(?i)("[a-z_-]*` + word + `"\s*:\s*)"(?:[^"\\]|\\.)*"?`)
-			text = form.ReplaceAll(text, []byte(`${1}"`+hidden+`"`))
-		}
+	for _, word := range secretKeys(text) {
+		form := regexp.MustCompile(`(?i)("[a-z_-]*` + word + `"\s*:\s*)"(?:[^"\\]|\\.)*"?`)
+		text = form.ReplaceAll(text, []byte(`${1}"`+hidden+`"`))
 	}
 	return text
 }
 
-// query is a parameter of a URL that is a secret, also where JSON writes the
-// separator as an escape.
-var query = regexp.MustCompile(`(?i)((?:[?&;]|\\u0026)[a-z_-]*(?:token|secret|password|key|signature|sig)=)[^&"\\\s#'<>]+`)
-
-// hideQueries blanks the parameters of URLs that are called a secret.
-func hideQueries(text []byte) []byte {
-	if !bytes.ContainsRune(text, '=') {
-		return text
+// secretKeys are the words in which the text's keys end.
+func secretKeys(text []byte) []string {
+	var out []string
+	for at := 0; ; at++ {
+		n := bytes.IndexByte(text[at:], '"')
+		if n < 0 {
+			return out
+		}
+		at += n
+		if !bytes.HasPrefix(bytes.TrimLeft(text[at+1:min(len(text), at+8)], " \t\r\n"), []byte(":")) {
+			continue // it ends no key
+		}
+		if word := ending(text[:at], secretWords); word != "" && !slices.Contains(out, word) {
+			out = append(out, word)
+		}
 	}
-	return query.ReplaceAll(text, []byte("${1}"+hidden))
+}
+
+// ending is the first of the words in which the text ends, in letters of either
+// case; empty if it ends in none.
+func ending(text []byte, words []string) string {
+	for _, word := range words {
+		n := len(text) - len(word)
+		if n >= 0 && text[len(text)-1]|0x20 == word[len(word)-1] && strings.EqualFold(string(text[n:]), word) {
+			return word
+		}
+	}
+	return ""
+}
+
+// secretQueries are what parameters of URLs are called, or end with, whose
+// values are secret.
+var secretQueries = []string{"token", "secret", "password", "key", "signature", "sig"}
+
+// query is such a parameter, also where JSON writes the separator as an escape.
+var query = regexp.MustCompile(`(?i)((?:[?&;]|\\u0026)[a-z_-]*(?:` + strings.Join(secretQueries, "|") + `)=)[^&"\\\s#'<>]+`)
+
+// hideQueries blanks the parameters of URLs that are called a secret. Few texts
+// have one, so that is looked at first.
+func hideQueries(text []byte) []byte {
+	for rest := text; ; {
+		before, after, found := bytes.Cut(rest, []byte("="))
+		if !found {
+			return text
+		}
+		if ending(before, secretQueries) != "" {
+			return query.ReplaceAll(text, []byte("${1}"+hidden))
+		}
+		rest = after
+	}
 }
 
 // unwrapped is the JSON of a payload that was sent as a form, or what it is.
