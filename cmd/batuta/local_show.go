@@ -99,16 +99,16 @@ type dumpedContainer struct {
 }
 
 func (p *program) dumpCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "dump", Short: "Show what a document means: every container as its ship's Engine is told to make it"}
+	cmd := &cobra.Command{Use: "dump [SERVICE | INSTANCE...]", Short: "Show what a document means: every container as its ship's Engine is told to make it"}
 	f := formatFlag(cmd.Flags())
 	cmd.Flags().BoolP("config", "c", true, "the document itself, which is all there is")
 	cmd.RunE = p.orNothing(cmd)
-	return p.orLocal(cmd, cobra.ArbitraryArgs, func(ctx context.Context, l *local, _ []string) error {
+	return p.orLocal(cmd, cobra.ArbitraryArgs, func(ctx context.Context, l *local, things []string) error {
 		spec, err := l.declared(ctx)
 		if err != nil {
 			return err
 		}
-		d, err := l.dump(spec)
+		d, err := l.dump(spec, things)
 		if err != nil {
 			return failedVerb(err)
 		}
@@ -116,10 +116,15 @@ func (p *program) dumpCommand() *cobra.Command {
 	})
 }
 
-func (l *local) dump(spec deployer.Spec) (dump, error) {
-	play, err := deployer.NewPlay(spec, deployer.Order{Verb: deployer.PlayStatus})
+// dump shows the whole document, or of its instances those that are named.
+func (l *local) dump(spec deployer.Spec, things []string) (dump, error) {
+	play, err := deployer.NewPlay(spec, deployer.Order{Verb: deployer.PlayStatus, Things: things})
 	if err != nil {
 		return dump{}, err
+	}
+	shown := map[batuta.InstanceName]bool{}
+	for _, c := range play.Cues() {
+		shown[c.Instance] = true
 	}
 	d := dump{
 		Environment: string(l.scope.Environment), Schema: "batuta: 1",
@@ -136,6 +141,9 @@ func (l *local) dump(spec deployer.Spec) (dump, error) {
 		d.Services[name] = dumpedService{Service: s, Instances: []batuta.InstanceName{}}
 	}
 	for _, i := range spec.Instances {
+		if len(things) > 0 && !shown[i.Name] { // what omit leaves out is in the whole
+			continue
+		}
 		create, err := docker.CreateBody(spec.Scope, spec.Release, i)
 		if err != nil {
 			return dump{}, fmt.Errorf("%s: %w", i.Name, err)

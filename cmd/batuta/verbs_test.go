@@ -179,10 +179,8 @@ services:
 	}
 	_, errs := s.verb(1, "start", "weeb")
 	contains(t, errs, "weeb is neither a service nor an instance", `did you mean "web"?`)
-	_, errs = s.verb(0, "start", "-C", "nothing*")
-	if errs != "" {
-		t.Errorf("nothing to do says %q", errs)
-	}
+	_, errs = s.verb(1, "start", "-C", "nothing*")
+	contains(t, errs, `"nothing*" matches no instance`)
 	s.verb(0, "pull")
 	s.verb(0, "start")
 	for _, name := range []string{"before-db", "start.json"} {
@@ -190,7 +188,7 @@ services:
 			t.Error(err)
 		}
 	}
-	for _, want := range []string{"start ", "pull verbs-db, verbs-web-1, verbs-web-2", "start verbs-db, verbs-web-1, verbs-web-2"} {
+	for _, want := range []string{"pull verbs-db, verbs-web-1, verbs-web-2", "start verbs-db, verbs-web-1, verbs-web-2"} {
 		if got := <-told; got != want {
 			t.Errorf("the hook was told %q, want %q", got, want)
 		}
@@ -208,6 +206,11 @@ services:
 		d.Instances["verbs-db"].Create.Image == "" || d.StopOrder[2] != "verbs-db" {
 		t.Errorf("dump: %v\n%s", err, out)
 	}
+	if out, _ = s.verb(0, "dump", "db"); !strings.Contains(out, "verbs-db:") || strings.Contains(out, "verbs-web-1:") {
+		t.Errorf("dump db:\n%s", out)
+	}
+	_, errs = s.verb(1, "dump", "dbb")
+	contains(t, errs, "dbb")
 	_, errs = s.verb(1, "logs", "web")
 	contains(t, errs, "web has 2 instances")
 	s.verb(0, "logs", "-n", "5", "verbs-web-1")
