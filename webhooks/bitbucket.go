@@ -48,6 +48,19 @@ type side struct {
 	} `json:"target"`
 }
 
+// after is where a ref is. That it is null says that the ref was deleted; that
+// it is missing says nothing.
+type after struct {
+	*side
+	null bool
+}
+
+// UnmarshalJSON reads it.
+func (a *after) UnmarshalJSON(text []byte) error {
+	a.null = string(text) == "null"
+	return json.Unmarshal(text, &a.side)
+}
+
 func readBitbucket(event string, payload []byte) (Event, error) {
 	if strings.HasPrefix(event, "pullrequest:") {
 		return readBitbucketPull(event, payload)
@@ -69,7 +82,7 @@ func readBitbucket(event string, payload []byte) (Event, error) {
 		Push struct {
 			Changes []struct {
 				Old *side `json:"old"`
-				New *side `json:"new"`
+				New after `json:"new"`
 			} `json:"changes"`
 		} `json:"push"`
 	}
@@ -78,13 +91,13 @@ func readBitbucket(event string, payload []byte) (Event, error) {
 	}
 	var all []movement
 	for _, c := range sent.Push.Changes {
-		m := movement{Deleted: c.New == nil}
+		m := movement{Deleted: c.New.null}
 		if c.Old != nil {
 			m.Ref, m.Before = refOf(c.Old.Kind, c.Old.Name), c.Old.Target.Hash
 		}
-		if c.New != nil {
-			m.Ref, m.After = refOf(c.New.Kind, c.New.Name), c.New.Target.Hash
-			m.Head = &commit{ID: m.After, Message: c.New.Target.Message}
+		if now := c.New.side; now != nil {
+			m.Ref, m.After = refOf(now.Kind, now.Name), now.Target.Hash
+			m.Head = &commit{ID: m.After, Message: now.Target.Message}
 		}
 		all = append(all, m)
 	}

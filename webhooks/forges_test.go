@@ -303,6 +303,7 @@ func TestReadRefusesOfOthers(t *testing.T) {
 	}{
 		{webhooks.Bitbucket(), "repo:push", `{"push":{"changes":[{"new":{"type":"branch","name":"a..b","target":{"hash":"6dcb09b5b57875f334f61aebed695e2e4193db5e"}}}]}}`, "is not the name of a ref"},
 		{webhooks.Bitbucket(), "repo:push", `{"push":{"changes":[{"new":{"type":"branch","name":"main","target":{"hash":"6dcb09b5b5"}}}]}}`, "is not a full commit hash"},
+		{webhooks.Bitbucket(), "repo:push", `{"push":{"changes":[{"old":{"type":"branch","name":"main","target":{"hash":"6dcb09b5b57875f334f61aebed695e2e4193db5e"}}}]}}`, "after is missing"},
 		{webhooks.Bitbucket(), "repo:push", `{"push":{"changes":7}}`, "push.changes is a number"},
 		{webhooks.BitbucketServer(), "repo:refs_changed", `{"changes":[{"ref":{"id":"main"},"toHash":"6dcb09b5b57875f334f61aebed695e2e4193db5e"}]}`, ""},
 		{webhooks.BitbucketServer(), "repo:refs_changed", `{"changes":[{"ref":{"id":"refs/heads/main"},"fromHash":"x","toHash":"6dcb09b5b57875f334f61aebed695e2e4193db5e"}]}`, "before:"},
