@@ -105,7 +105,7 @@ services:
 	file := filepath.Join(t.TempDir(), "maestro.yaml")
 	s := stageOf{t, map[string]string{"HOME": t.TempDir()}, file}
 	for _, c := range []struct{ text, warning string }{
-		{document, ":8:25: services.web1.instances.web1-1: web0-1 and web1-1 both want host port 8080 of here"},
+		{document, ":8:31: services.web1.instances.web1-1: web0-1 and web1-1 both want host port 8080 of here"},
 		{strings.Replace(document, "image: app", "imge: app\n    image: app", 1), `:7:5: services.web0.imge: MaestroNG does not read "imge" here`},
 	} {
 		if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
