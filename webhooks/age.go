@@ -23,11 +23,12 @@ const (
 
 // standardSignature checks what Standard Webhooks says: one of the signatures
 // v1,BASE64 is the HMAC-SHA256 of id.timestamp.body, by the secret as it is or
-// by what it is the base64 of, which its text may not tell.
+// by what it is the base64 of, which its text may not tell. There must be an id,
+// as nothing else tells such a delivery from its repetition.
 func standardSignature(h http.Header, body []byte, secret string, now time.Time) bool {
 	stamp, err := strconv.ParseInt(h.Get("Webhook-Timestamp"), 10, 64)
 	age := now.Sub(time.Unix(stamp, 0))
-	inTime := err == nil && age < replayWindow && age > -replayWindow
+	unique := err == nil && age < replayWindow && age > -replayWindow && h.Get("Webhook-Id") != ""
 	keys := [][]byte{[]byte(secret)}
 	if key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_")); err == nil {
 		keys = append(keys, key)
@@ -42,7 +43,7 @@ func standardSignature(h http.Header, body []byte, secret string, now time.Time)
 			found = hmac.Equal(want, []byte(given)) || found
 		}
 	}
-	return found && inTime && h.Get("Webhook-Id") != "" // without an id it could be sent again
+	return found && unique
 }
 
 // expired says why a delivery is too old, or not from this time; empty if it is
@@ -60,8 +61,7 @@ func expired(sent, now time.Time, most time.Duration) string {
 	return ""
 }
 
-// dated reads the time at a path of keys in a body. What is not there, or no
-// time, is the zero time.
+// dated reads the moment at a path of keys in a body.
 func dated(path ...string) func(payload []byte) time.Time {
 	return func(payload []byte) time.Time {
 		value := json.RawMessage(payload)
@@ -72,23 +72,31 @@ func dated(path ...string) func(payload []byte) time.Time {
 			}
 			value = object[key]
 		}
-		return moment(value)
+		var at moment
+		_ = at.UnmarshalJSON(value) // it takes anything
+		return at.Time
 	}
 }
 
-// moment reads a date in text, or seconds since 1970. What is no time is the
-// zero time.
-func moment(value json.RawMessage) time.Time {
+// moment is a time as forges write it: a date in text, or seconds since 1970.
+// What is not there, or no time, is the zero time.
+type moment struct{ time.Time }
+
+// UnmarshalJSON reads it; it has no errors.
+func (m *moment) UnmarshalJSON(value []byte) error {
+	const latest = 1 << 40 // seconds; what is beyond is no time
+	if seconds, err := strconv.ParseFloat(string(value), 64); err == nil && seconds > 0 && seconds < latest {
+		m.Time = time.Unix(int64(seconds), 0)
+		return nil
+	}
 	var text string
-	if seconds, err := strconv.ParseInt(string(value), 10, 64); err == nil {
-		return time.Unix(seconds, 0)
-	} else if json.Unmarshal(value, &text) != nil {
-		return time.Time{}
+	if json.Unmarshal(value, &text) != nil {
+		return nil
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05-0700"} { // the second is Bitbucket's
 		if at, err := time.Parse(layout, text); err == nil {
-			return at
+			m.Time = at
 		}
 	}
-	return time.Time{}
+	return nil
 }

@@ -50,14 +50,14 @@ func readAzure(_ string, payload []byte) (Event, error) {
 	if err := json.Unmarshal(payload, &sent); err != nil {
 		return Event{}, notJSON(err)
 	}
-	name, id := clean(sent.Kind, 100), clean(sent.ID, 100)
+	name, id := clean(sent.Kind, asRead), clean(sent.ID, asRead)
 	switch {
 	case strings.HasPrefix(sent.Kind, "git.pullrequest."):
 		out, err := readAzurePull(sent.Kind, payload)
 		out.Name, out.Delivery = name, id
 		return out, err
 	case sent.Kind != "git.push":
-		out := ignored("the event %q is no push", clean(sent.Kind, 50))
+		out := ignored("the event %q is no push", clean(sent.Kind, asRead))
 		out.Name, out.Delivery = name, id
 		return out, nil
 	}
@@ -77,6 +77,6 @@ func readAzure(_ string, payload []byte) (Event, error) {
 			p.Revision = ""
 		}
 	}
-	out.Clone, out.Name, out.Delivery = clean(sent.Resource.Repository.Remote, 500), name, id
+	out.Clone, out.Name, out.Delivery = clean(sent.Resource.Repository.Remote, asRead), name, id
 	return out, err
 }

@@ -15,7 +15,7 @@ import (
 // delivery may tell of several branches and tags. Its payloads never name
 // files, and one of more than 256 KB is not sent at all.
 func Bitbucket() Forge {
-	f := bitbucketLike("bitbucket", "X-Request-Uuid") // X-Hook-Uuid is the webhook's own, the same for all
+	f := bitbucketLike("bitbucket", "X-Request-Uuid") // X-Hook-Uuid is the same for all deliveries of one webhook
 	f.Mine = func(h http.Header) bool { return h.Get("X-Hook-Uuid") != "" || h.Get("X-Request-Uuid") != "" }
 	f.Read = readBitbucket
 	return f
@@ -65,7 +65,7 @@ func readBitbucket(event string, payload []byte) (Event, error) {
 	if strings.HasPrefix(event, "pullrequest:") {
 		return readBitbucketPull(event, payload)
 	} else if event != "repo:push" {
-		return ignored("the event %q is no push", clean(event, 50)), nil
+		return ignored("the event %q is no push", clean(event, asRead)), nil
 	}
 	var sent struct {
 		Actor struct {
@@ -81,8 +81,9 @@ func readBitbucket(event string, payload []byte) (Event, error) {
 		} `json:"repository"`
 		Push struct {
 			Changes []struct {
-				Old *side `json:"old"`
-				New after `json:"new"`
+				Old    *side `json:"old"`
+				New    after `json:"new"`
+				Closed bool  `json:"closed"`
 			} `json:"changes"`
 		} `json:"push"`
 	}
@@ -91,7 +92,7 @@ func readBitbucket(event string, payload []byte) (Event, error) {
 	}
 	var all []movement
 	for _, c := range sent.Push.Changes {
-		m := movement{Deleted: c.New.null}
+		m := movement{Deleted: c.Closed || c.New.null}
 		if c.Old != nil {
 			m.Ref, m.Before = refOf(c.Old.Kind, c.Old.Name), c.Old.Target.Hash
 		}
@@ -103,7 +104,7 @@ func readBitbucket(event string, payload []byte) (Event, error) {
 	}
 	out, err := several(all, cmp.Or(sent.Actor.Nickname, sent.Actor.Name))
 	if href := sent.Repository.Links.HTML.Href; href != "" {
-		out.Clone = clean(href, 500) + ".git"
+		out.Clone = clean(href, asRead) + ".git"
 	}
 	return out, err
 }
@@ -116,7 +117,7 @@ func readBitbucketServer(event string, payload []byte) (Event, error) {
 	case strings.HasPrefix(event, "pr:"):
 		return readBitbucketServerPull(event, payload)
 	default:
-		return ignored("the event %q is no push", clean(event, 50)), nil
+		return ignored("the event %q is no push", clean(event, asRead)), nil
 	}
 	var sent struct {
 		Actor struct {
@@ -154,7 +155,7 @@ func readBitbucketServer(event string, payload []byte) (Event, error) {
 	}
 	for _, c := range sent.Repository.Links.Clone {
 		if strings.HasPrefix(c.Name, "http") {
-			out.Clone = clean(c.Href, 500)
+			out.Clone = clean(c.Href, asRead)
 		}
 	}
 	return out, err

@@ -66,7 +66,7 @@ func (e distributed) move() (Move, error) {
 	if err != nil {
 		return Move{}, err
 	}
-	m.Delivery, m.Event = clean(e.ID, 100), clean(e.Action, 50)
+	m.Delivery, m.Event = clean(e.ID, asRead), clean(e.Action, asRead)
 	if e.Action != "push" {
 		m.Ignored = "action " + m.Event
 	}

@@ -41,6 +41,6 @@ func readDockerHub(_ string, payload []byte) (Event, error) {
 	if err != nil {
 		return Event{}, fmt.Errorf("repository.repo_name and push_data.tag: %w", err)
 	}
-	id := fmt.Sprintf("%s:%s at %s", sent.Repository.Name, sent.Push.Tag, sent.Push.At)
+	id := fmt.Sprintf("%s:%s@%s", sent.Repository.Name, sent.Push.Tag, sent.Push.At)
 	return Event{Moves: []Move{m}, Name: "push", Delivery: id}, nil
 }

@@ -36,7 +36,7 @@ type Forge struct {
 	Signed func(h http.Header, body []byte, secret string) bool
 
 	// Dated tells when what the payload is about happened, the zero time if
-	// that is not there; nil: the forge does not tell.
+	// that is not there; nil: the forge does not tell, or Read says so.
 	Dated func(payload []byte) time.Time
 
 	// Read understands a payload whose signature was right. Its errors are
@@ -113,8 +113,8 @@ func isForm(h http.Header) bool {
 	return err == nil && kind == "application/x-www-form-urlencoded"
 }
 
-// zero tells whether the hash stands for no commit: all of its 40 or 64 digits
-// are 0.
+// zero tells whether the hash stands for no commit, as all forges write it: 40
+// zeros, or 64 where git hashes with SHA-256.
 func zero(hash string) bool {
 	return (len(hash) == 40 || len(hash) == 64) && strings.Trim(hash, "0") == ""
 }
@@ -122,7 +122,7 @@ func zero(hash string) bool {
 // subject is the first line of a commit message.
 func subject(message string) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
-	return clean(line, 500)
+	return clean(line, asRead)
 }
 
 // clean makes text from outside safe to show: no control characters, no more
@@ -168,7 +168,7 @@ func printable(s string) bool {
 // (the rules are those of git check-ref-format). A branch or a tag that looks
 // like an option is refused as well.
 func checkRef(name string) error {
-	bad := fmt.Errorf("ref: %q is not the name of a ref", clean(name, 200))
+	bad := fmt.Errorf("ref: %q is not the name of a ref", clean(name, asRead))
 	if len(name) > 1000 || !utf8.ValidString(name) || strings.HasSuffix(name, ".") ||
 		strings.Contains(name, "..") || strings.Contains(name, "@{") || strings.ContainsAny(name, " ~^:?*[\\\x7f") {
 		return bad

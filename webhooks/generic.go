@@ -37,7 +37,7 @@ func readGeneric(event string, payload []byte) (Event, error) {
 	case "ping":
 		return ignored("ping: the webhook works"), nil
 	default:
-		return ignored("the event %q is no push", clean(event, 50)), nil
+		return ignored("the event %q is no push", clean(event, asRead)), nil
 	}
 	var sent struct {
 		movement

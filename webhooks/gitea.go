@@ -54,9 +54,10 @@ func readGitea(event string, payload []byte) (Event, error) {
 	case "delete":
 		return ignored("a branch or a tag was deleted"), nil
 	case "pull_request", "pull_request_sync":
-		return readGiteaPull(payload)
+		event, _, err := readGitHubPull(payload) // here updated_at need not be as late as the push
+		return event, err
 	default:
-		return ignored("the event %q is no push", clean(event, 50)), nil
+		return ignored("the event %q is no push", clean(event, asRead)), nil
 	}
 	var sent struct {
 		movement
@@ -96,9 +97,9 @@ func readGogs(event string, payload []byte) (Event, error) {
 	if err := checkRef(ref); err != nil {
 		return Event{}, err
 	}
-	move := Move{Push: batuta.Push{Ref: ref, Sender: clean(sent.Sender.Login, 100)}} // where it is shows when it is fetched
+	move := Move{Push: batuta.Push{Ref: ref, Sender: clean(sent.Sender.Login, asRead)}} // where it is shows when it is fetched
 	if batuta.CheckRevision(sent.SHA) == nil {
 		move.Push.Revision = batuta.Revision(sent.SHA)
 	}
-	return Event{Moves: []Move{move}, Clone: clean(sent.Repository.Clone, 500)}, nil
+	return Event{Moves: []Move{move}, Clone: clean(sent.Repository.Clone, asRead)}, nil
 }

@@ -27,9 +27,11 @@ func readGitHub(event string, payload []byte) (Event, error) {
 	case "ping":
 		return ignored("ping: the webhook works"), nil
 	case "pull_request":
-		return readGitHubPull(payload)
+		event, updated, err := readGitHubPull(payload)
+		event.sent = updated
+		return event, err
 	default:
-		return ignored("the event %q is no push", clean(event, 50)), nil
+		return ignored("the event %q is no push", clean(event, asRead)), nil
 	}
 	var sent struct {
 		movement
@@ -41,6 +43,6 @@ func readGitHub(event string, payload []byte) (Event, error) {
 		return Event{}, notJSON(err)
 	}
 	out, err := sent.event(sent.Sender.Login)
-	out.sent = moment(sent.Repository.Pushed)
+	out.sent = sent.Repository.Pushed.Time // and not a commit's, which may be much older than its push
 	return out, err
 }

@@ -53,16 +53,17 @@ func readGitLab(event string, payload []byte) (Event, error) {
 	case "Merge Request Hook":
 		return readGitLabMerge(payload)
 	default:
-		return ignored("the event %q is no push", clean(event, 50)), nil
+		return ignored("the event %q is no push", clean(event, asRead)), nil
 	}
 	if err := json.Unmarshal(payload, &sent); err != nil {
 		return Event{}, notJSON(err)
 	}
-	switch name := sent.Name; {
-	case event == "System Hook" && sent.Kind == "merge_request":
+	switch name := cmp.Or(sent.Name, sent.Kind); {
+	case event != "System Hook" || name == "push" || name == "tag_push":
+	case name == "merge_request": // the one that has no event_name
 		return readGitLabMerge(payload)
-	case event == "System Hook" && name != "push" && name != "tag_push":
-		return ignored("the event %q is no push", clean(cmp.Or(name, sent.Kind), 50)), nil
+	default:
+		return ignored("the event %q is no push", clean(name, asRead)), nil
 	}
 	if sent.Checkout != "" { // of an annotated tag the commit, where after is the tag
 		sent.Head = &commit{ID: sent.Checkout}

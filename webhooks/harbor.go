@@ -46,7 +46,7 @@ func readHarbor(_ string, payload []byte) (Event, error) {
 	if err := json.Unmarshal(payload, &sent); err != nil {
 		return Event{}, notJSON(err)
 	}
-	out := Event{Name: clean(sent.Kind, 50), Delivery: clean(sent.ID, 100)}
+	out := Event{Name: clean(sent.Kind, asRead), Delivery: clean(sent.ID, asRead)}
 	if sent.Kind != "PUSH_ARTIFACT" && sent.Kind != "harbor.artifact.pushed" {
 		out.Ignored = "action " + cmp.Or(out.Name, "without a name")
 		return out, nil

@@ -45,9 +45,9 @@ func pushed(repository, tag, digest, sender string) (Move, error) {
 	}
 	image, err := reference.ParseNormalizedNamed(name)
 	if err != nil {
-		return Move{}, fmt.Errorf("%q is not an image: %w", clean(name, 200), err)
+		return Move{}, fmt.Errorf("%q is not an image: %w", clean(name, asRead), err)
 	}
-	m := Move{Push: batuta.Push{Ref: image.String(), Sender: clean(sender, 100)}}
+	m := Move{Push: batuta.Push{Ref: image.String(), Sender: clean(sender, asRead)}}
 	if tag == "" {
 		m.Ignored = m.Push.Ref + " has no tag"
 	}

@@ -1,8 +1,6 @@
 package webhooks
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,8 +17,8 @@ type movement struct {
 	Head       *commit  `json:"head_commit"` // null for a deletion; for an annotated tag the commit, where after is the tag
 	Commits    []commit `json:"commits"`
 	Repository struct {
-		Clone  string          `json:"clone_url"`
-		Pushed json.RawMessage `json:"pushed_at"` // GitHub's: when it was pushed to last, which is the push
+		Clone  string `json:"clone_url"`
+		Pushed moment `json:"pushed_at"` // GitHub's, when this happened
 	} `json:"repository"`
 }
 
@@ -34,7 +32,7 @@ type commit struct {
 
 // event makes an event of the one movement.
 func (m movement) event(sender string) (Event, error) {
-	if m.Before == m.After && m.After != "" && !zero(m.After) {
+	if m.Before == m.After && full(m.After) != "" {
 		return ignored("a test: the push moves nothing, and the webhook works"), nil
 	}
 	move, err := m.move(sender)
@@ -42,7 +40,7 @@ func (m movement) event(sender string) (Event, error) {
 		return Event{}, err
 	}
 	move.Paths = paths(m.Commits)
-	return Event{Moves: []Move{move}, Clone: clean(m.Repository.Clone, 500)}, nil
+	return Event{Moves: []Move{move}, Clone: clean(m.Repository.Clone, asRead)}, nil
 }
 
 // move reads where the ref moved to.
@@ -50,7 +48,7 @@ func (m movement) move(sender string) (Move, error) {
 	if err := checkRef(m.Ref); err != nil {
 		return Move{}, err
 	}
-	p := batuta.Push{Ref: m.Ref, Revision: batuta.Revision(m.After), Sender: clean(sender, 100)}
+	p := batuta.Push{Ref: m.Ref, Revision: batuta.Revision(m.After), Sender: clean(sender, asRead)}
 	tag := strings.HasPrefix(m.Ref, "refs/tags/")
 	if m.Head != nil {
 		p.Message = subject(m.Head.Message)
@@ -58,24 +56,21 @@ func (m movement) move(sender string) (Move, error) {
 			p.Revision = batuta.Revision(m.Head.ID)
 		}
 	}
-	if !zero(m.Before) {
-		p.Before = batuta.Revision(m.Before)
-	}
-	if err := batuta.CheckRevision(string(p.Before)); err != nil && p.Before != "" {
+	if err := batuta.CheckRevision(m.Before); err != nil && m.Before != "" {
 		return Move{}, fmt.Errorf("before: %w", err)
 	}
+	p.Before = full(m.Before)
 	if m.Deleted || zero(m.After) {
 		p.Revision = ""
-		return Move{Push: p, Ignored: clean(m.Ref, 200) + " was deleted"}, nil
+		return Move{Push: p, Ignored: clean(m.Ref, asRead) + " was deleted"}, nil
 	}
-	if m.After == "" {
-		return Move{}, errors.New("the push does not say where the ref is now: after is missing; a deletion has 40 zeros there")
-	}
-	if err := batuta.CheckRevision(string(p.Revision)); err != nil {
-		return Move{}, fmt.Errorf("after: %w", err)
+	for _, hash := range []string{m.After, string(p.Revision)} { // of an annotated tag two
+		if err := batuta.CheckRevision(hash); err != nil {
+			return Move{}, fmt.Errorf("after: %w, nor the 40 zeros of what was deleted", err)
+		}
 	}
 	if !tag && !strings.HasPrefix(m.Ref, "refs/heads/") {
-		return Move{Push: p, Ignored: clean(m.Ref, 200) + " is neither a branch nor a tag"}, nil
+		return Move{Push: p, Ignored: clean(m.Ref, asRead) + " is neither a branch nor a tag"}, nil
 	}
 	return Move{Push: p}, nil
 }
@@ -89,7 +84,7 @@ func paths(commits []commit) []string {
 	for _, c := range commits {
 		for _, path := range slices.Concat(c.Added, c.Modified, c.Removed) {
 			if len(out) < 10*maxPaths {
-				out = append(out, clean(path, 500))
+				out = append(out, clean(path, asRead))
 			}
 		}
 	}

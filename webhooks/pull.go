@@ -32,14 +32,14 @@ func (p pull) event() (Event, error) {
 		return Event{}, fmt.Errorf("%d is not the number of a pull request", p.number)
 	}
 	push := batuta.Push{
-		Ref: "refs/heads/" + p.source, Before: full(p.base), Revision: full(p.head), Sender: clean(p.sender, 100), Message: subject(p.title),
+		Ref: "refs/heads/" + p.source, Before: full(p.base), Revision: full(p.head), Sender: clean(p.sender, asRead), Message: subject(p.title),
 		Pull: &batuta.PullRequest{Number: p.number, Source: p.source, Target: p.target, Fork: p.from == "" || p.from != p.to},
 	}
 	m := Move{Push: push}
 	if push.Pull.Fork {
 		m.Ignored = fmt.Sprintf("pull request %d comes from a fork, and code of strangers is not run", p.number)
 	}
-	return Event{Moves: []Move{m}, Clone: clean(p.clone, 500)}, nil
+	return Event{Moves: []Move{m}, Clone: clean(p.clone, asRead)}, nil
 }
 
 // full is a full commit hash, or nothing.
@@ -53,7 +53,7 @@ func full(hash string) batuta.Revision {
 // stale is what became of a pull request where that needs no run: it was
 // closed, labelled, reviewed and so on.
 func stale(number int, action string) Event {
-	return ignored("pull request %d: %q changes none of its code", number, clean(action, 50))
+	return ignored("pull request %d: %q changes none of its code", number, clean(action, asRead))
 }
 
 // githubPull is a pull request as GitHub, Gitea, Forgejo and Gogs tell of it.
@@ -63,7 +63,7 @@ type githubPull struct {
 	Number int    `json:"number"`
 	Pull   struct {
 		Title    string `json:"title"`
-		Updated  string `json:"updated_at"`
+		Updated  moment `json:"updated_at"`
 		Head     *end   `json:"head"`
 		Base     *end   `json:"base"`
 		HeadName string `json:"head_branch"` // this and the following: Gogs
@@ -90,37 +90,23 @@ type place struct {
 	Name string `json:"full_name"`
 }
 
-func readGitHubPull(payload []byte) (Event, error) {
+// readGitHubPull also tells when the pull request was last changed.
+func readGitHubPull(payload []byte) (event Event, updated time.Time, err error) {
 	var sent githubPull
 	if err := json.Unmarshal(payload, &sent); err != nil {
-		return Event{}, notJSON(err)
-	}
-	out, err := sent.event()
-	out.sent, _ = time.Parse(time.RFC3339, sent.Pull.Updated) // without, nobody knows
-	return out, err
-}
-
-// readGiteaPull reads the same of a forge that does not tell when the code
-// changed.
-func readGiteaPull(payload []byte) (Event, error) {
-	var sent githubPull
-	if err := json.Unmarshal(payload, &sent); err != nil {
-		return Event{}, notJSON(err)
-	}
-	return sent.event()
-}
-
-func (sent githubPull) event() (Event, error) {
-	if !slices.Contains([]string{"opened", "reopened", "synchronize", "synchronized"}, sent.Action) {
-		return stale(sent.Number, sent.Action), nil
+		return Event{}, updated, notJSON(err)
 	}
 	s := sent.Pull
+	if !slices.Contains([]string{"opened", "reopened", "synchronize", "synchronized"}, sent.Action) {
+		return stale(sent.Number, sent.Action), s.Updated.Time, nil
+	}
 	p := pull{number: sent.Number, title: s.Title, source: s.HeadName, target: s.BaseName, from: s.HeadRepo.name(), to: s.BaseRepo.name(), clone: sent.Repository.Clone, sender: sent.Sender.Login}
 	if s.Head != nil && s.Base != nil {
 		p.source, p.head, p.from = s.Head.Ref, s.Head.SHA, s.Head.Repo.name()
 		p.target, p.base, p.to = s.Base.Ref, s.Base.SHA, s.Base.Repo.name()
 	}
-	return p.event()
+	event, err = p.event()
+	return event, s.Updated.Time, err
 }
 
 func (p *place) name() string {

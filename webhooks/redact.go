@@ -2,197 +2,180 @@ package webhooks
 
 import (
 	"bytes"
-	"encoding/base64"
-	"encoding/json"
-	"fmt"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+
+	"batuta"
 )
 
-// maxKept is how many bytes are kept of a payload.
-const maxKept = 64 << 10
+const (
+	maxKept = 64 << 10 // bytes of a payload that are kept
+
+	// margin is how many bytes more are looked at, and then cut away: what is
+	// cut in two is not known for a secret any more.
+	margin = 8 << 10
+
+	// asRead is how many bytes of a text a forge's file passes on. It is cut to
+	// its own length once its secrets are blanked.
+	asRead = 4 << 10
+)
 
 // hidden is written in place of a secret.
 const hidden = "[redacted]"
 
-// curtain hides the app's own secrets: as they are, in Base64, also of
-// something of which they are a part, in URLs, and with the escapes of JSON.
-type curtain struct {
-	secrets []string
-	forms   [][]byte
+// Censor knows the secrets of the apps.
+type Censor interface {
+	// Blank is a text without the secrets of an app, in whatever way they are
+	// written in it.
+	Blank(app batuta.AppName, text string) string
+	// Opens tells whether a text has a secret that opens an app's webhook or
+	// its repository.
+	Opens(app batuta.AppName, text string) bool
 }
 
-func newCurtain(secrets []string) curtain {
-	c := curtain{secrets: slices.DeleteFunc(slices.Clone(secrets), func(s string) bool { return s == "" })}
-	for _, s := range c.secrets {
-		forms := []string{s, url.QueryEscape(s), url.PathEscape(s)}
-		if len(s) >= shortSecret {
-			forms = append(forms, inBase64(base64.RawStdEncoding, s)...)
-			forms = append(forms, inBase64(base64.RawURLEncoding, s)...)
+// door is the Censor that knows the webhooks' own secrets, as they stand.
+type door struct{ Apps }
+
+// Blank writes a mark over each.
+func (d door) Blank(app batuta.AppName, text string) string {
+	secrets, _ := d.Webhook(app)
+	for _, secret := range secrets {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, hidden)
 		}
-		slices.Sort(forms)
-		for _, form := range slices.Compact(forms) {
-			c.forms = append(c.forms, []byte(form))
-		}
-	}
-	slices.SortFunc(c.forms, func(a, b []byte) int { return len(b) - len(a) })
-	return c
-}
-
-// shortSecret is below what a secret's Base64 would be found where it is not.
-const shortSecret = 6
-
-// inBase64 are the characters that are a value's own in the Base64 of something
-// of which it is a part: one form for each place at which it may begin.
-func inBase64(alphabet *base64.Encoding, value string) []string {
-	var own []string
-	for before := range 3 {
-		text := alphabet.EncodeToString(append(make([]byte, before), value...))
-		own = append(own, text[(8*before+5)/6:8*(before+len(value))/6])
-	}
-	return own
-}
-
-// hide blanks the secrets, and what URLs have of logins and tokens.
-func (c curtain) hide(text []byte) []byte {
-	text = replaced(text, []byte(`\/`), []byte("/")) // the same to JSON
-	for _, form := range c.forms {
-		text = replaced(text, form, []byte(hidden))
-	}
-	if bytes.Contains(text, []byte(`\u`)) {
-		plain := unescaped.ReplaceAllFunc(text, unescape)
-		for _, s := range c.secrets {
-			if bytes.Contains(plain, []byte(s)) {
-				text = anyhow(s).ReplaceAll(text, []byte(hidden))
-			}
-		}
-	}
-	return hideLogins(hideQueries(text))
-}
-
-// replaced makes no copy of a text that it need not change.
-func replaced(text, from, to []byte) []byte {
-	if !bytes.Contains(text, from) {
-		return text
-	}
-	return bytes.ReplaceAll(text, from, to)
-}
-
-func (c curtain) text(s string) string { return string(c.hide([]byte(s))) }
-
-// cover hides the secrets in what a delivery says of a move. A ref is left as
-// it is: it says what to run.
-func (c curtain) cover(m *Move) {
-	m.Ignored, m.Delivery, m.Event = c.text(m.Ignored), c.text(m.Delivery), c.text(m.Event)
-	m.Push.Sender, m.Push.Message = c.text(m.Push.Sender), c.text(m.Push.Message)
-	for n, path := range m.Paths {
-		m.Paths[n] = c.text(path)
-	}
-}
-
-var unescaped = regexp.MustCompile(`\\u[0-9a-fA-F]{4}`)
-
-// unescape reads one escape of JSON.
-func unescape(escape []byte) []byte {
-	var out string
-	if json.Unmarshal(slices.Concat([]byte(`"`), escape, []byte(`"`)), &out) != nil {
-		return escape
-	}
-	return []byte(out)
-}
-
-// anyhow finds a value however JSON escapes its characters.
-func anyhow(value string) *regexp.Regexp {
-	var form strings.Builder
-	for _, r := range value {
-		fmt.Fprintf(&form, `(?:%s|\\%s`, regexp.QuoteMeta(string(r)), regexp.QuoteMeta(string(r)))
-		if r <= 0xffff {
-			fmt.Fprintf(&form, `|\\u(?i:%04x)`, r)
-		}
-		form.WriteByte(')')
-	}
-	return regexp.MustCompile(form.String())
-}
-
-// kept is a payload as it can be shown: without the app's own secrets, without
-// what stands at keys that are called a secret, a token or a password, without
-// the passwords of URLs, and cut to 64 KiB.
-func (c curtain) kept(payload []byte) string {
-	payload = unwrapped(payload)
-	text := payload[:min(len(payload), maxKept+1<<10)] // what is cut below hides no secret that is half inside
-	text = c.hide(hideKeys(text))
-	return strings.ToValidUTF8(string(text[:min(len(text), maxKept)]), "")
-}
-
-// secretWords are what keys are called, or end with, whose values are secret.
-// Who has Docker Hub's callback can answer it.
-var secretWords = []string{
-	"secret", "token", "password", "passwd", "passphrase", "apikey", "api_key", "api-key", "private_key", "privatekey", "private-key",
-	"authorization", "credentials", "callback_url",
-}
-
-// hideKeys blanks the values of keys that name secrets. Most payloads have no
-// such key, so that is looked at first.
-func hideKeys(text []byte) []byte {
-	for _, word := range secretKeys(text) {
-		form := regexp.MustCompile(`(?i)("[a-z_-]*` + word + `"\s*:\s*)"(?:[^"\\]|\\.)*"?`)
-		text = form.ReplaceAll(text, []byte(`${1}"`+hidden+`"`))
 	}
 	return text
 }
 
-// secretKeys are the words in which the text's keys end.
-func secretKeys(text []byte) []string {
-	var out []string
-	for at := 0; ; at++ {
-		n := bytes.IndexByte(text[at:], '"')
-		if n < 0 {
-			return out
-		}
-		at += n
-		if !bytes.HasPrefix(bytes.TrimLeft(text[at+1:min(len(text), at+8)], " \t\r\n"), []byte(":")) {
-			continue // it ends no key
-		}
-		if word := ending(text[:at], secretWords); word != "" && !slices.Contains(out, word) {
-			out = append(out, word)
-		}
-	}
+// Opens looks for them.
+func (d door) Opens(app batuta.AppName, text string) bool { return d.Blank(app, text) != text }
+
+// pen writes down what is said about an app, without its secrets, without what
+// is called a secret, a token, a key or a password, and without the logins of
+// URLs.
+type pen struct {
+	Censor
+	app batuta.AppName
 }
 
-// ending is the first of the words in which the text ends, in letters of either
-// case; empty if it ends in none.
-func ending(text []byte, words []string) string {
-	for _, word := range words {
-		n := len(text) - len(word)
-		if n >= 0 && text[len(text)-1]|0x20 == word[len(word)-1] && strings.EqualFold(string(text[n:]), word) {
-			return word
-		}
+// line is a text as it can be shown, in at most limit bytes.
+func (p pen) line(text string, limit int) string {
+	if text == "" {
+		return ""
 	}
-	return ""
+	return clean(hideLogins(hideNamed(p.Blank(p.app, text))), limit)
 }
 
-// secretQueries are what parameters of URLs are called, or end with, whose
-// values are secret.
-var secretQueries = []string{"token", "secret", "password", "key", "signature", "sig"}
-
-// query is such a parameter, also where JSON writes the separator as an escape.
-var query = regexp.MustCompile(`(?i)((?:[?&;]|\\u0026)[a-z_-]*(?:` + strings.Join(secretQueries, "|") + `)=)[^&"\\\s#'<>]+`)
-
-// hideQueries blanks the parameters of URLs that are called a secret. Few texts
-// have one, so that is looked at first.
-func hideQueries(text []byte) []byte {
-	for rest := text; ; {
-		before, after, found := bytes.Cut(rest, []byte("="))
-		if !found {
-			return text
-		}
-		if ending(before, secretQueries) != "" {
-			return query.ReplaceAll(text, []byte("${1}"+hidden))
-		}
-		rest = after
+// id is a delivery's own, or made of the content where it has none that can be
+// kept.
+func (p pen) id(given string, body []byte) string {
+	if given != "" && len(given) <= 100 && printable(given) && p.line(given, 100) == given {
+		return given
 	}
+	sum := sha256.Sum256(body)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// payload is one as it can be shown, cut to 64 KiB. A form is shown as the
+// JSON that it has, and no character is escaped that need not be.
+func (p pen) payload(body []byte) string {
+	body = unwrapped(body)
+	text := hideLogins(hideNamed(p.Blank(p.app, unescaped(string(body[:min(len(body), maxKept+margin)])))))
+	if len(body) > maxKept+margin {
+		text = text[:max(len(text)-margin, 0)]
+	}
+	return strings.ToValidUTF8(text[:min(len(text), maxKept)], "")
+}
+
+// move is one without secrets. A ref has to be written down as it is for a run
+// to fetch it, so that one which has a secret that opens a door starts none.
+func (p pen) move(m Move) Move {
+	push := &m.Push
+	if m.Ignored == "" && (p.Opens(p.app, push.Ref) || push.Pull != nil && p.Opens(p.app, push.Pull.Target)) {
+		m.Ignored = "its ref has a secret of the app's webhook or repository, which the run would show"
+	}
+	if m.Ignored != "" {
+		push.Ref, m.Ignored = p.line(push.Ref, asRead), p.line(m.Ignored, 500)
+	}
+	if pull := push.Pull; pull != nil && m.Ignored != "" {
+		push.Pull = &batuta.PullRequest{Number: pull.Number, Fork: pull.Fork, Source: p.line(pull.Source, asRead), Target: p.line(pull.Target, asRead)}
+	}
+	if m.Delivery != "" {
+		m.Delivery = p.id(m.Delivery, []byte(m.Delivery))
+	}
+	push.Sender, push.Message, m.Event = p.line(push.Sender, 100), p.line(push.Message, 500), p.line(m.Event, 100)
+	m.Paths = slices.Clone(m.Paths)
+	for n, path := range m.Paths {
+		m.Paths[n] = p.line(path, 500)
+	}
+	return m
+}
+
+// named is what secrets are called, or the end of it. Who has Docker Hub's
+// callback_url can answer it.
+const named = `(?:secret|token|password|passwd|passphrase|authorization|credential|jwt|callback_url|` +
+	`(?:api|private|secret|access|ssh|deploy|signing|encryption)[_-]?key)`
+
+// What a name has in JSON: a text, which may be cut off, a number or several of
+// them; and in the query of a URL, which may be within another.
+var (
+	inObject = regexp.MustCompile(`(?i)("[a-z0-9_. -]*` + named + `"\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|-?[0-9][0-9.e+-]*|\[(?:"(?:[^"\\]|\\.)*"|[^"\[\]{}])*\]?)`)
+	inQuery  = regexp.MustCompile(`(?i)((?:[?&;#]|%3f|%26)(?:[a-z0-9_.-]*(?:` + named + `|signature|auth)|sig|key|pwd)(?:=|%3d))[^&#\s"'\\<>]+`)
+)
+
+// hideNamed blanks what is called a secret. Most texts have nothing of that
+// kind, so that this is looked at first.
+func hideNamed(text string) string {
+	if !mayName(text) {
+		return text
+	}
+	text = inObject.ReplaceAllString(text, `${1}"`+hidden+`"`)
+	return inQuery.ReplaceAllString(text, `${1}`+hidden)
+}
+
+// mayName tells whether a text may have a name of a secret, before the quote or
+// the = that ends it.
+func mayName(text string) bool {
+	for at := 1; at < len(text); at++ {
+		if c := text[at]; c != '"' && c != '=' && c != '%' {
+			continue
+		}
+		name := text[max(at-len("authorization"), 0):at]
+		for _, end := range ends(name[len(name)-1] | ' ') { // in lower case
+			if len(name) >= len(end) && strings.EqualFold(name[len(name)-len(end):], end) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// ends are the ends, with that letter, of what secrets are called.
+func ends(letter byte) []string {
+	switch letter {
+	case 't':
+		return []string{"secret", "jwt"}
+	case 'n':
+		return []string{"token", "authorization"}
+	case 'd':
+		return []string{"password", "passwd", "pwd"}
+	case 'e':
+		return []string{"passphrase", "signature"}
+	case 'l':
+		return []string{"credential", "callback_url"}
+	case 'y':
+		return []string{"_key", "-key", "ikey", "ekey", "tkey", "skey", "hkey", "ykey", "gkey", "nkey", "?key", "&key"}
+	case 'g':
+		return []string{"sig"}
+	case 'h':
+		return []string{"auth"}
+	}
+	return nil
 }
 
 // unwrapped is the JSON of a payload that was sent as a form, or what it is.
@@ -207,25 +190,50 @@ func unwrapped(payload []byte) []byte {
 	return []byte(form.Get("payload"))
 }
 
+// unescaped is JSON without the escapes that it need not have, \/ and \u0041,
+// which would hide what a text is.
+func unescaped(text string) string {
+	if !strings.Contains(text, `\/`) && !strings.Contains(text, `\u00`) {
+		return text
+	}
+	var out strings.Builder
+	for {
+		at := strings.IndexByte(text, '\\')
+		if at < 0 || at+1 == len(text) {
+			return out.String() + text
+		}
+		out.WriteString(text[:at])
+		text = text[at:]
+		means, length := text[:2], 2
+		if text[1] == '/' {
+			means = "/"
+		} else if code, err := strconv.ParseUint(text[2:min(len(text), 6)], 16, 8); text[1] == 'u' && len(text) > 5 && err == nil && code >= ' ' && code <= '~' && code != '"' && code != '\\' {
+			means, length = string(rune(code)), 6
+		}
+		out.WriteString(means)
+		text = text[length:]
+	}
+}
+
 // hideLogins blanks the user and password of each URL that has them, and the
 // user alone where that is a token: git@ is none.
-func hideLogins(text []byte) []byte {
-	var out []byte
-	rest := text
+func hideLogins(text string) string {
+	var out strings.Builder
 	for {
-		before, after, found := bytes.Cut(rest, []byte("://"))
+		before, after, found := strings.Cut(text, "://")
 		if !found {
 			break
 		}
-		out = append(append(out, before...), "://"...)
+		out.WriteString(before + "://")
 		authority := after
-		if end := bytes.IndexAny(after, "/?# \"\\"); end >= 0 {
+		if end := strings.IndexAny(after, "/?# \"\\"); end >= 0 {
 			authority = after[:end]
 		}
-		if at := bytes.LastIndexByte(authority, '@'); at >= 0 && (bytes.IndexByte(authority[:at], ':') >= 0 || bytes.HasSuffix(before, []byte("http")) || bytes.HasSuffix(before, []byte("https"))) {
-			out, after = append(out, hidden...), after[at:]
+		if at := strings.LastIndexByte(authority, '@'); at >= 0 && (strings.IndexByte(authority[:at], ':') >= 0 || strings.HasSuffix(before, "http") || strings.HasSuffix(before, "https")) {
+			out.WriteString(hidden)
+			after = after[at:]
 		}
-		rest = after
+		text = after
 	}
-	return append(out, rest...)
+	return out.String() + text
 }

@@ -1,10 +1,15 @@
 package webhooks_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
+
+	"batuta"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // Whatever comes with a right signature is kept with what was decided, one
@@ -47,25 +52,23 @@ func TestLog(t *testing.T) {
 func TestNoSecretIsKept(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]string{
-		`{"secret": "hunter2", "ref": "x"}`:                                                  `{"secret": "[redacted]", "ref": "x"}`,
-		`{"hook":{"access_token":"a\"b","n":1}}`:                                             `{"hook":{"access_token":"[redacted]","n":1}}`,
-		`{"password":"unending`:                                                              `{"password":"[redacted]"`,
-		`{"url":"https://ana:pw@git.example/a@b"}`:                                           `{"url":"https://[redacted]@git.example/a@b"}`,
-		`{"url":"https://git.example/?m=ana@x"}`:                                             `{"url":"https://git.example/?m=ana@x"}`,
-		`{"ssh_url":"ssh://git@git.example:22/a"}`:                                           `{"ssh_url":"ssh://git@git.example:22/a"}`,
-		`{"message":"my new secret is out"}`:                                                 `{"message":"my [redacted] is out"}`,
-		`{"accessToken":"a","Api_Key":"b"}`:                                                  `{"accessToken":"[redacted]","Api_Key":"[redacted]"}`,
-		`{"Authorization": "Bearer abc"}`:                                                    `{"Authorization": "[redacted]"}`,
-		`{"url":"https://ghp_abc@github.com/x"}`:                                             `{"url":"https://[redacted]@github.com/x"}`,
-		"payload=%7B%22secret%22%3A%22new+secret%22%7D":                                      `{"secret":"[redacted]"}`,
-		`{"tokens":3,"message":"it is no \"token"}`:                                          `{"tokens":3,"message":"it is no \"token"}`,
-		`{"message":"my \u006eew\u0020secret is out"}`:                                       `{"message":"my [redacted] is out"}`,
-		`{"message":"` + base64.StdEncoding.EncodeToString([]byte("ana:new secret.")) + `"}`: `{"message":"YW5hOm[redacted]Qu"}`,
-		`{"private_key":"-----BEGIN"}`:                                                       `{"private_key":"[redacted]"}`,
-		`{"url":"https://git.example/a?private_token=abc&x=1"}`:                              `{"url":"https://git.example/a?private_token=[redacted]&x=1"}`,
-		`{"url":"https://git.example/a?x=1\u0026access_token=abc\u0026y"}`:                   `{"url":"https://git.example/a?x=1\u0026access_token=[redacted]\u0026y"}`,
-		`{"url":"https:\/\/ana:pw@git.example\/a?x=new+secret"}`:                             `{"url":"https://[redacted]@git.example/a?x=[redacted]"}`,
-		`{"message":"keys=1, what is key=2"}`:                                                `{"message":"keys=1, what is key=2"}`,
+		`{"secret": "hunter2", "ref": "x"}`:                                                           `{"secret": "[redacted]", "ref": "x"}`,
+		`{"hook":{"access_token":"a\"b","n":1}}`:                                                      `{"hook":{"access_token":"[redacted]","n":1}}`,
+		`{"password":"unending`:                                                                       `{"password":"[redacted]"`,
+		`{"url":"https://ana:pw@git.example/a@b"}`:                                                    `{"url":"https://[redacted]@git.example/a@b"}`,
+		`{"url":"https://git.example/?m=ana@x"}`:                                                      `{"url":"https://git.example/?m=ana@x"}`,
+		`{"ssh_url":"ssh://git@git.example:22/a"}`:                                                    `{"ssh_url":"ssh://git@git.example:22/a"}`,
+		`{"message":"my new secret is out"}`:                                                          `{"message":"my [redacted] is out"}`,
+		`{"accessToken":"a","Api_Key":"b"}`:                                                           `{"accessToken":"[redacted]","Api_Key":"[redacted]"}`,
+		`{"Authorization": "Bearer abc"}`:                                                             `{"Authorization": "[redacted]"}`,
+		`{"url":"https://ghp_abc@github.com/x"}`:                                                      `{"url":"https://[redacted]@github.com/x"}`,
+		"payload=%7B%22secret%22%3A%22new+secret%22%7D":                                               `{"secret":"[redacted]"}`,
+		`{"private_key":"a","sshKey":"b","oauth2_token": 7, "client-secret":["a","b\"]"],"key":"c"}`:  `{"private_key":"[redacted]","sshKey":"[redacted]","oauth2_token": "[redacted]", "client-secret":"[redacted]","key":"c"}`,
+		`{"to\u006ben":"a","url":"https:\/\/ana:pw@git.example\/a","n":"\\u0041\u00e9\u0022"}`:        `{"token":"[redacted]","url":"https://[redacted]@git.example/a","n":"\\u0041\u00e9\u0022"}`,
+		`{"message":"my new\u0020secret is out"}`:                                                     `{"message":"my [redacted] is out"}`,
+		`{"url":"https://git.example/a?access_token=abc&x=1\u0026Token=def#L1","author":"key=7"}`:     `{"url":"https://git.example/a?access_token=[redacted]&x=1&Token=[redacted]#L1","author":"key=7"}`,
+		`{"url":"https://git.example/a?X-Amz-Signature=abc","back":"?to=%2Fa%3Fprivate_token%3Dabc"}`: `{"url":"https://git.example/a?X-Amz-Signature=[redacted]","back":"?to=%2Fa%3Fprivate_token%3D[redacted]"}`,
+		`{"tokens":3,"message":"it is no \"token"}`:                                                   `{"tokens":3,"message":"it is no \"token"}`,
 	} {
 		if got := deliveredAs(t, sent); got != want {
 			t.Errorf("%s is kept as %s, want %s", sent, got, want)
@@ -84,32 +87,69 @@ func TestNoSecretIsKept(t *testing.T) {
 	}
 }
 
-// Nor is one that stands in anything else that a push says.
-func TestNoSecretIsKeptOfAPush(t *testing.T) {
+// What a forge says of a push is kept without secrets, too: each of its words,
+// and the refusal of what cannot be read.
+func TestNoSecretIsKeptBesideThePayload(t *testing.T) {
+	t.Parallel()
+	const secret, revision = "secret-of-the-hook", "6dcb09b5b57875f334f61aebed695e2e4193db5e"
+	push := func(ref, sender, clone string) string {
+		return fmt.Sprintf(`{"ref":"%s","after":"%s","sender":{"login":"%s"},"repository":{"clone_url":"%s"},
+			"head_commit":{"message":"see https://ana:pw@git.example/a?token=pw and %[5]s"},"commits":[{"added":["a/%[5]s"]}]}`, ref, revision, sender, clone, secret)
+	}
+	long := strings.Repeat("x", 95)
+	for name, c := range map[string]struct {
+		event, delivery, body string
+		status                int
+		want                  batuta.Delivery
+	}{
+		"a push": {"push", "d-" + secret, push("refs/heads/main", "by "+secret, "https://ana:pw@git.example/a.git?access_token=pw"), 202, batuta.Delivery{
+			Event: "push", Ref: "refs/heads/main", After: revision, Sender: "by [redacted]", Clone: "https://[redacted]@git.example/a.git?access_token=[redacted]",
+			Message: "see https://[redacted]@git.example/a?token=[redacted] and [redacted]", Paths: []string{"a/[redacted]"},
+		}},
+		"a secret where a text is cut": {"push", "d-1", push("refs/heads/main", long+secret, ""), 202, batuta.Delivery{
+			Event: "push", Ref: "refs/heads/main", After: revision, Sender: long + "[r…",
+			Message: "see https://[redacted]@git.example/a?token=[redacted] and [redacted]", Paths: []string{"a/[redacted]"},
+		}},
+		"a branch": {"push", "d-1", push("refs/heads/a-"+secret, "ana", ""), 200, batuta.Delivery{
+			Event: "push", Ref: "refs/heads/a-[redacted]", After: revision, Sender: "ana", Message: "see https://[redacted]@git.example/a?token=[redacted] and [redacted]", Paths: []string{"a/[redacted]"},
+			Decision: "ignored: its ref has a secret of the app's webhook or repository, which the run would show",
+		}},
+		"a deleted branch": {"push", "d-1", `{"ref":"refs/heads/` + secret + `","deleted":true}`, 200, batuta.Delivery{
+			Event: "push", Ref: "refs/heads/[redacted]", Decision: "ignored: refs/heads/[redacted] was deleted",
+		}},
+		"an event": {secret, "d-1", `{}`, 200, batuta.Delivery{Event: "[redacted]", Decision: `ignored: the event "[redacted]" is no push`}},
+		"what is no push": {"push", "d-1", `{"ref":"refs/heads/` + secret + `..","after":""}`, 400, batuta.Delivery{
+			Event: "push", Decision: `refused: ref: "refs/heads/[redacted].." is not the name of a ref`,
+		}},
+		"a pull request": {"pull_request", "d-1", `{"action":"opened","number":1,"pull_request":{"title":"` + secret + `","head":{"ref":"a","sha":"` + revision + `","repo":{"full_name":"a/b"}},"base":{"ref":"` + secret + `","repo":{"full_name":"a/b"}}}}`, 200, batuta.Delivery{
+			Event: "pull_request", Ref: "refs/heads/a", After: revision, Message: "[redacted]", Pull: &batuta.PullRequest{Number: 1, Source: "a", Target: "[redacted]"},
+			Decision: "ignored: its ref has a secret of the app's webhook or repository, which the run would show",
+		}},
+	} {
+		s := newServer(t)
+		status, answer := s.deliver(t, "vault", github(c.event, c.delivery, []byte(c.body), secret), []byte(c.body))
+		if status != c.status || strings.Contains(answer, secret) || len(s.log) != 1 {
+			t.Errorf("%s: %d %s; kept %+v", name, status, answer, s.log)
+			continue
+		}
+		if diff := cmp.Diff(c.want, s.log[0], cmpopts.IgnoreFields(batuta.Delivery{}, "App", "Forge", "Source", "Received", "Payload", "Delivery")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if kept := fmt.Sprintf("%+v", s.log[0]); strings.Contains(kept, secret) || strings.Contains(kept, "pw") {
+			t.Errorf("%s is kept as %s", name, kept)
+		}
+	}
+}
+
+// An id that has a secret gives way to the body's hash, which is an id as good.
+func TestAnIDThatHasASecret(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
-	_, hub := fixture(t, "testdata/github/push.branch.json")
-	var sent map[string]any
-	if err := json.Unmarshal(hub, &sent); err != nil {
-		t.Fatal(err)
-	}
-	sent["sender"] = map[string]any{"login": "new secret"}
-	sent["repository"] = map[string]any{"clone_url": "https://ana:pw@git.example/portal.git?token=abc"}
-	head := map[string]any{"id": sent["after"], "message": "log in with new+secret at https://x?access_token=abc", "added": []string{"new secret.txt"}}
-	sent["head_commit"], sent["commits"] = head, []any{head}
-	body, err := json.Marshal(sent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.deliver(t, "portal", github("push", "d-1", body, "new secret"), body)
-	if len(s.log) != 1 {
-		t.Fatalf("kept %+v", s.log)
-	}
-	d := s.log[0]
-	got := strings.Join([]string{d.Sender, d.Clone, d.Message, strings.Join(d.Paths, " ")}, "\n")
-	want := "[redacted]\nhttps://[redacted]@git.example/portal.git?token=[redacted]\nlog in with [redacted] at https://x?access_token=[redacted]\n[redacted].txt"
-	if got != want {
-		t.Errorf("kept\n%s\nwant\n%s", got, want)
+	_, body := fixture(t, "testdata/github/push.branch.json")
+	for _, want := range []string{`{"run":1,"duplicate":false}`, `{"run":1,"duplicate":true}`} {
+		if status, answer := s.deliver(t, "vault", github("push", "d-secret-of-the-hook", body, "secret-of-the-hook"), body); status != 202 || answer != want || !strings.HasPrefix(s.log[0].Delivery, "sha256:") {
+			t.Errorf("%d %s, want %s; kept as %s", status, answer, want, s.log[0].Delivery)
+		}
 	}
 }
 

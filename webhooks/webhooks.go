@@ -8,8 +8,6 @@ package webhooks
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -70,6 +68,7 @@ type Config struct {
 	Inbox  Inbox
 	Forges []Forge                        // in the order in which they are recognised
 	Images []Forge                        // the registries, likewise
+	Censor Censor                         // nil: one that knows the webhooks' secrets, as they stand
 	Audit  func(context.Context, Refusal) // nil if nobody wants to know
 	Log    *slog.Logger                   // nil is slog.Default
 
@@ -101,6 +100,9 @@ func New(cfg Config) *Receiver {
 	}
 	if cfg.Audit == nil {
 		cfg.Audit = func(context.Context, Refusal) {}
+	}
+	if cfg.Censor == nil {
+		cfg.Censor = door{cfg.Apps}
 	}
 	cfg.MaxAge = cmp.Or(cfg.MaxAge, maxAge)
 	return &Receiver{config: cfg, bodies: newBodies(cmp.Or(cfg.Patience, patience)), turnstile: newTurnstile(cfg.Pace)}
@@ -153,11 +155,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.refuse(w, req, name, forge, wrongSignature)
 		return
 	}
-	c := newCurtain(secrets)
-	r.take(w, req, forge, c, body, batuta.Delivery{
-		App: batuta.AppName(name), Forge: forge.Name, Event: clean(req.Header.Get(forge.EventHeader), 100), Source: r.source(req),
-		Received: time.Now().UTC(), Payload: c.kept(body),
-	})
+	r.take(w, req, forge, body, batuta.Delivery{App: batuta.AppName(name), Forge: forge.Name, Source: r.source(req), Received: time.Now().UTC()})
 }
 
 // wait is how long the sender has to stay away.
@@ -233,28 +231,28 @@ func (r *Receiver) refuse(w http.ResponseWriter, req *http.Request, name string,
 }
 
 // take reads a delivery that was let in, and keeps what it says.
-func (r *Receiver) take(w http.ResponseWriter, req *http.Request, forge Forge, c curtain, body []byte, d batuta.Delivery) {
+func (r *Receiver) take(w http.ResponseWriter, req *http.Request, forge Forge, body []byte, d batuta.Delivery) {
 	event, err := read(forge, req.Header, body)
-	d.Delivery = c.text(deliveryID(cmp.Or(first(req.Header, forge.DeliveryHeaders), event.Delivery), body))
-	d.Event, d.Clone = c.text(cmp.Or(d.Event, event.Name)), c.text(event.Clone)
-	for n := range event.Moves {
-		c.cover(&event.Moves[n])
-	}
-	event.Ignored = c.text(event.Ignored)
 	if why := expired(event.sent, d.Received, r.config.MaxAge); err == nil && why != "" {
 		err = errors.New(why)
 	}
+	p := pen{r.config.Censor, d.App}
+	d.Delivery = p.id(cmp.Or(first(req.Header, forge.DeliveryHeaders), event.Delivery), body)
+	d.Event = p.line(clean(cmp.Or(req.Header.Get(forge.EventHeader), event.Name), asRead), 100)
+	d.Clone, d.Payload = p.line(event.Clone, 500), p.payload(body)
 	switch {
 	case err != nil:
-		r.note(req.Context(), d, "refused: "+c.text(clean(err.Error(), 500)))
-		answer(w, http.StatusBadRequest, reply{Error: err.Error()})
+		why := p.line(clean(err.Error(), asRead), 500)
+		r.note(req.Context(), d, "refused: "+why)
+		answer(w, http.StatusBadRequest, reply{Error: why})
 		return
 	case len(event.Moves) == 0:
-		r.note(req.Context(), d, "ignored: "+event.Ignored)
-		answer(w, http.StatusOK, reply{Ignored: event.Ignored})
+		why := p.line(event.Ignored, 500)
+		r.note(req.Context(), d, "ignored: "+why)
+		answer(w, http.StatusOK, reply{Ignored: why})
 		return
 	}
-	said, err := r.keep(req.Context(), d, event.Moves)
+	said, err := r.keep(req.Context(), p, d, event.Moves)
 	if err != nil {
 		r.config.Log.ErrorContext(req.Context(), "keep push", "app", d.App, "forge", d.Forge, "delivery", d.Delivery, "error", err)
 		w.Header().Set("Retry-After", "30")
@@ -291,13 +289,14 @@ func (r *Receiver) note(ctx context.Context, d batuta.Delivery, decision string)
 }
 
 // keep takes in every branch and tag that moved, and every image that was
-// pushed, each as a delivery of its
-// own, in their order; the first has the payload. If one cannot be kept, the
-// delivery has to come again: those that are kept already are known then.
-func (r *Receiver) keep(ctx context.Context, sent batuta.Delivery, moves []Move) (reply, error) {
+// pushed, each as a delivery of its own, in their order; the first has the
+// payload. If one cannot be kept, the delivery has to come again: those that
+// are kept already are known then.
+func (r *Receiver) keep(ctx context.Context, p pen, sent batuta.Delivery, moves []Move) (reply, error) {
 	var said reply
 	var ignored []string
 	for n, m := range moves {
+		m = p.move(m)
 		d := of(sent, n, m)
 		if m.Ignored != "" {
 			ignored = append(ignored, m.Ignored)
@@ -329,16 +328,6 @@ func of(d batuta.Delivery, n int, m Move) batuta.Delivery {
 	p := m.Push
 	d.Ref, d.Before, d.After, d.Sender, d.Message, d.Pull, d.Paths = p.Ref, p.Before, p.Revision, p.Sender, p.Message, p.Pull, m.Paths
 	return d
-}
-
-// deliveryID is the forge's own, or made of the content where the forge gave
-// none that could be kept.
-func deliveryID(given string, body []byte) string {
-	if given != "" && len(given) <= 100 && printable(given) {
-		return given
-	}
-	sum := sha256.Sum256(body)
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // reply is what a forge shows to the person who looks at its deliveries.

@@ -35,7 +35,7 @@ type server struct {
 }
 
 func (s *server) Webhook(app batuta.AppName) ([]string, bool) {
-	secrets, ok := map[batuta.AppName][]string{"portal": {"new secret", "old secret"}, "open": nil, "blank": {""}}[app]
+	secrets, ok := map[batuta.AppName][]string{"portal": {"new secret", "old secret"}, "open": nil, "blank": {""}, "vault": {"secret-of-the-hook"}}[app]
 	return secrets, ok
 }
 

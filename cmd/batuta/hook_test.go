@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -111,12 +110,18 @@ func (s *site) gitea(t *testing.T, app batuta.AppName, delivery, ref, head strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/webhooks/"+string(app), bytes.NewReader(body))
+	return s.signedByGitea(t, app, delivery, string(body))
+}
+
+// signedByGitea is a push with this body as Gitea delivers it.
+func (s *site) signedByGitea(t *testing.T, app batuta.AppName, delivery, body string) *http.Request {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/webhooks/"+string(app), strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	mac := hmac.New(sha256.New, []byte(hookSecret))
-	mac.Write(body)
+	io.WriteString(mac, body)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("X-Gitea-Event", "push")
 	r.Header.Set("X-GitHub-Event", "push")

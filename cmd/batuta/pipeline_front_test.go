@@ -35,7 +35,11 @@ func (s *works) front(t *testing.T) string {
 	}
 	apps := map[batuta.AppName]config.App{}
 	for name := range s.Apps {
-		apps[name] = config.App{}
+		apps[name] = config.App{
+			WebhookSecrets: []config.Secret{config.NewSecret("an-older-secret-of-the-hook"), config.NewSecret(hookSecret)},
+			Credentials:    config.Credentials{Token: config.NewSecret(forgeToken)},
+			Secrets:        map[string]config.Secret{"DB": config.NewSecret(dbPassword), "KEY": config.NewSecret(longKey())},
+		}
 	}
 	key, err := signing.Open(filepath.Join(t.TempDir(), "key"), func() (signing.Older, error) { return nil, nil })
 	if err != nil {

@@ -35,7 +35,7 @@ func (s *server) openHandler(context.Context, parts) error {
 		Gate:      s.gate, Apps: s.listing(), Version: version, Log: s.log, Stopping: s.stopping, Refused: s.auditDenial,
 	}))
 	mux.Handle("/webhooks/", webhooks.New(webhooks.Config{
-		Apps: hookedApps{s}, Inbox: inbox{s.pipeline}, Audit: s.auditRefusal, Log: s.log,
+		Apps: hookedApps{s}, Inbox: inbox{s.pipeline}, Censor: newCensor(s.config.Apps), Audit: s.auditRefusal, Log: s.log,
 		Forges: webhooks.All(), Images: webhooks.Registries(), Pace: webhooks.Pace{Deliveries: s.config.Webhooks.Rate.Times, Per: s.config.Webhooks.Rate.Per}, Proxies: s.proxies(),
 	}))
 	mux.Handle("/git/", s.remote)

@@ -41,7 +41,7 @@ type Blanker struct {
 func NewBlanker(values ...string) Blanker {
 	var forms []string
 	var plain escaped
-	w, longest := wrapped{}, 0
+	w, longest := newWrapped(), 0
 	for _, value := range values {
 		value = strings.TrimSpace(value)
 		if len(value) < shortest {

@@ -28,17 +28,47 @@ func (e escaped) blank(s string) string {
 		if spaces && !strings.Contains(s, "+") {
 			break
 		}
+		once := meaning(s, spaces)
+		if !e.in(once) && !e.in(meaning(once, spaces)) {
+			continue // to know where each byte was written is dear
+		}
 		text := asWritten(s)
 		for range 2 {
-			again := text.read(spaces)
-			if len(again.text) == len(text.text) && !spaces {
-				break // there was nothing to read
-			}
-			text = again
+			text = text.read(spaces)
 			found = e.find(text, found)
 		}
 	}
 	return without(s, found)
+}
+
+// in tells whether one of the values is in a text.
+func (e escaped) in(text string) bool {
+	return slices.ContainsFunc(e, func(value string) bool { return strings.Contains(text, value) })
+}
+
+// meaning is a text with each escape taken for what it means; spaces has + mean
+// one.
+func meaning(s string, spaces bool) string {
+	var out strings.Builder
+	kept := 0
+	for at := 0; at < len(s); at++ {
+		if c := s[at]; c != '%' && c != '\\' && (c != '+' || !spaces) {
+			continue
+		}
+		means, length := unescape([]byte(s[at:min(len(s), at+12)]), spaces)
+		if kept == 0 {
+			out.Grow(len(s)) // what is meant is hardly ever longer
+		}
+		out.WriteString(s[kept:at])
+		out.Write(means)
+		kept = at + length
+		at = kept - 1
+	}
+	if kept == 0 {
+		return s
+	}
+	out.WriteString(s[kept:])
+	return out.String()
 }
 
 // find adds where the values stand.
