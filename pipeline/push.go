@@ -22,9 +22,12 @@ import (
 // Blueprint.
 const ReadStep = "read"
 
-// push is the run of a push: source, read, build, test, release,
-// sign, deploy.
+// push is the run of a push: of a tag a look for it, then source, read, build,
+// test, release, sign, deploy.
 func (j *journey) push(ctx context.Context) error {
+	if err := j.tagged(ctx); err != nil {
+		return err
+	}
 	tree, err := step(ctx, j, "source", repeatable, j.source)
 	if err != nil {
 		return err

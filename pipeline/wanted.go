@@ -39,6 +39,32 @@ type Agenda struct {
 	Concurrency Concurrency
 }
 
+// tag is what came of looking for the tag that was pushed.
+type tag struct {
+	Gone bool `json:"gone,omitempty"`
+}
+
+// tagged ends the run of a tag that was deleted before the run began: nobody
+// wants a release of it any more, though its commit may well be there.
+func (j *journey) tagged(ctx context.Context) error {
+	push := j.run.Push
+	if asked(push) || j.Remote == nil || !strings.HasPrefix(push.Ref, "refs/tags/") {
+		return nil
+	}
+	found, err := step(ctx, j, "tag", repeatable, func(ctx context.Context, log io.Writer) (tag, error) {
+		refs, err := j.Remote.Refs(ctx, j.app.Repository)
+		tip, there := refs.Tips[push.Ref]
+		if err == nil && there {
+			fmt.Fprintf(log, "%s is at %s\n", push.Ref, tip)
+		}
+		return tag{Gone: !there}, err
+	})
+	if err == nil && found.Gone {
+		err = skipped{"tag " + strings.TrimPrefix(push.Ref, "refs/tags/") + " was deleted before the run began"}
+	}
+	return err
+}
+
 // muted ends the run of a push whose commit says that it starts nothing. One
 // that took the place of others is run: they were to be deployed.
 func (j *journey) muted(ctx context.Context, tree gitsource.Tree) error {

@@ -53,8 +53,12 @@ func TestWebhook(t *testing.T) {
 	live := s.hook(t, push("d-2", "refs/heads/live"), http.StatusAccepted)
 	s.succeeds(t, live.Run)
 	s.answers(t, app, "qa", 1, "Hello from Batuta")
+	gone := s.hook(t, push("d-5", "refs/tags/v1"), http.StatusAccepted)
+	if run := s.ended(t, gone.Run); run.Status != batuta.RunSkipped || run.Error != "tag v1 was deleted before the run began" {
+		t.Errorf("a push of a tag that is not there any more: %s: %s", run.Status, run.Error)
+	}
 	s.refusals(t, app, push)
-	s.delivered(t, app, "run 2", "duplicate of run 1", "ignored: branch main is not among on.push.branches (live)")
+	s.delivered(t, app, "ignored: tag v1 was deleted before the run began", "run 2", "duplicate of run 1", "ignored: branch main is not among on.push.branches (live)")
 }
 
 // delivered checks what was decided about what came to an app, the newest

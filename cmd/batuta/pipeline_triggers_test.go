@@ -106,12 +106,20 @@ func TestTagsStartARun(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.edit("batuta.yml", `"release/*"]`, `"release/*"], tags: ["v*", "!v0*"]`)
+	w.refs.Tips = map[string]batuta.Revision{"refs/tags/v1": revision("v1"), "refs/tags/v0.9": revision("v0.9")}
 	s := w.start(t)
 	tag := func(name string) batuta.RunID {
 		return s.deliver(t, batuta.Push{App: testApp, Forge: "gitea", Delivery: name, Ref: "refs/tags/" + name, Revision: revision(name)})
 	}
 	s.succeeds(t, tag("v1"))
 	s.skips(t, tag("v0.9"), "tag v0.9 is not among on.push.tags (v*, !v0*)")
+
+	s.skips(t, tag("v2"), "tag v2 was deleted before the run began")
+	unknown := s.deliver(t, batuta.Push{App: testApp, Forge: "gogs", Delivery: "v3", Ref: "refs/tags/v3"}) // where it is is not told
+	s.skips(t, unknown, "tag v3 was deleted before the run began")
+	if all, err := s.store.Releases(t.Context(), testApp, 10); err != nil || len(all) != 1 {
+		t.Errorf("%d releases (%v), want that of v1", len(all), err)
+	}
 }
 
 func TestTheClockStartsOneRunForAllThatWasMissed(t *testing.T) {
