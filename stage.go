@@ -2,6 +2,7 @@ package batuta
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -24,8 +25,19 @@ func (s Stage) IsZero() bool {
 
 // Faults gives what is wrong with the rules, with the keys that lead there.
 func (s Stage) Faults(found func(err error, keys ...string)) {
-	if s.Approvals < 0 || len(s.Approvers) > 0 && s.Approvals > len(s.Approvers) {
-		found(&Error{Kind: Invalid, Message: fmt.Sprintf("%d approvals of %d approvers", s.Approvals, len(s.Approvers))}, "approvals")
+	switch all := len(s.Approvers); {
+	case s.Approvals < 0:
+		found(&Error{Kind: Invalid, Message: fmt.Sprintf("%d approvals", s.Approvals), Hint: "write how many people have to approve: 2"}, "approvals")
+	case all > 0 && s.Approvals > all:
+		found(&Error{Kind: Invalid, Message: fmt.Sprintf("%d approvals of %d approvers", s.Approvals, all), Hint: "ask for fewer, or name more"}, "approvals")
+	}
+	for i, name := range s.Approvers {
+		switch {
+		case CheckName(name) != nil:
+			found(&Error{Kind: Invalid, Message: fmt.Sprintf("%q cannot be a person of the server", name), Hint: "write one of people in server.yml: [ada, eva]"}, "approvers", strconv.Itoa(i))
+		case slices.Contains(s.Approvers[:i], name):
+			found(&Error{Kind: Invalid, Message: name + " stands twice", Hint: "whoever approves counts once: remove one"}, "approvers", strconv.Itoa(i))
+		}
 	}
 	for i, w := range s.Windows {
 		if _, err := ParseWindow(w); err != nil {

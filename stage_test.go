@@ -15,6 +15,7 @@ func TestWindows(t *testing.T) {
 			"2026-07-06T06:00:00Z": true, // in summer, Berlin is two hours ahead
 		},
 		"Fri-Mon 00:00-24:00": {"2026-03-01T00:00:00Z": true, "2026-03-02T23:59:59Z": true, "2026-03-03T00:00:00Z": false},
+		"Sun 22:00-02:00":     {"2026-03-01T22:00:00Z": true, "2026-03-02T01:59:59Z": true, "2026-03-02T02:00:00Z": false, "2026-03-01T01:00:00Z": false, "2026-03-02T22:30:00Z": false},
 		"Sat,Tue 10:00-11:00": {"2026-02-28T10:30:00Z": true, "2026-03-03T10:00:00Z": true, "2026-03-02T10:30:00Z": false},
 	} {
 		w, err := batuta.ParseWindow(text)
@@ -31,7 +32,7 @@ func TestWindows(t *testing.T) {
 			}
 		}
 	}
-	for _, text := range []string{"", "Mon", "08:00-16:00", "Mon 16:00-08:00", "Mon 8-16", "Mun 08:00-16:00", "Mon 08:00-16:00 Mars", "Mon 08:00-16:00 UTC now"} {
+	for _, text := range []string{"", "Mon", "08:00-16:00", "Mon 16:00-16:00", "Mon 24:00-08:00", "Mon 8-16", "Mun 08:00-16:00", "Mon 08:00-16:00 Mars", "Mon 08:00-16:00 UTC now"} {
 		if _, err := batuta.ParseWindow(text); err == nil {
 			t.Errorf("%q is taken", text)
 		}

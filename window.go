@@ -10,7 +10,7 @@ import (
 // Window is a time of the week in which an environment takes promotions.
 type Window struct {
 	days     [7]bool       // by time.Weekday
-	from, to time.Duration // since midnight; to is not included
+	from, to time.Duration // since midnight; to is not included, and of the next day if it is not after from
 	zone     *time.Location
 }
 
@@ -18,16 +18,21 @@ type Window struct {
 func (w Window) Contains(at time.Time) bool {
 	at = at.In(w.zone)
 	since := time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute + time.Duration(at.Second())*time.Second
-	return w.days[at.Weekday()] && since >= w.from && since < w.to
+	today, yesterday := w.days[at.Weekday()], w.days[(at.Weekday()+6)%7]
+	if w.from < w.to {
+		return today && since >= w.from && since < w.to
+	}
+	return today && since >= w.from || yesterday && since < w.to
 }
 
 // weekdays are the days by the names that windows use.
 var weekdays = []string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}
 
 // ParseWindow reads "Mon-Fri 08:00-16:00 Europe/Berlin". The end is not
-// included; the zone may be left out: UTC.
+// included; the zone may be left out: UTC. "Fri 22:00-02:00" begins on Fridays
+// and ends on Saturdays.
 func ParseWindow(text string) (Window, error) {
-	bad := &Error{Kind: Invalid, Message: fmt.Sprintf("%q is not a time window", text), Hint: "write days, hours and a time zone: Mon-Fri 08:00-16:00 Europe/Berlin"}
+	bad := &Error{Kind: Invalid, Message: fmt.Sprintf("%q is not a time window", text), Hint: "write days, hours and a time zone: Mon-Fri 08:00-16:00 Europe/Berlin, or Fri 22:00-02:00, which ends the day after"}
 	parts := strings.Fields(text)
 	if len(parts) < 2 || len(parts) > 3 {
 		return Window{}, bad
@@ -38,10 +43,10 @@ func ParseWindow(text string) (Window, error) {
 		return w, bad
 	}
 	from, to, ok := strings.Cut(parts[1], "-")
-	if w.from, err = parseHour(from); !ok || err != nil {
+	if w.from, err = parseHour(from); !ok || err != nil || w.from == 24*time.Hour {
 		return w, bad
 	}
-	if w.to, err = parseHour(to); err != nil || w.to <= w.from {
+	if w.to, err = parseHour(to); err != nil || w.to == w.from {
 		return w, bad
 	}
 	if w.zone, err = parseZone(parts[2:]); err != nil {

@@ -140,6 +140,14 @@ func (j *journey) template(ctx context.Context, tree fs.FS, log io.Writer) (*tem
 	return i.open(dir)
 }
 
+// name is how problems with the file name it.
+func (i *Include) name() string { return i.App + ":" + i.File }
+
+// wrong is what is wrong with the revision that is included.
+func (i *Include) wrong(what, hint string) error {
+	return &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("include: revision %s of %s %s", i.Revision.Short(), i.App, what), Hint: hint}
+}
+
 // included is what the recipe in a tree includes; nil for nothing, and if it
 // cannot be told.
 func included(tree fs.FS) *Include {
@@ -163,9 +171,16 @@ func (i *Include) open(dir string) (*template, error) {
 		return nil, err
 	}
 	defer root.Close()
-	text, err := readDocument(root.FS(), i.File)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &batuta.Error{Kind: batuta.Invalid, Message: fmt.Sprintf("revision %s of %s has no file %s", i.Revision.Short(), i.App, i.File), Hint: "look at include in " + RecipeFile}
+	tree := root.FS()
+	info, err := fs.Stat(tree, i.File)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, i.wrong("has no file "+i.File, "look at include in "+RecipeFile)
+	case err == nil && info.IsDir():
+		return nil, i.wrong("has a directory at "+i.File, "name a file in it: include.file in "+RecipeFile)
+	case err == nil && info.Size() > document.MaxBytes:
+		return nil, i.wrong(fmt.Sprintf("has %d bytes in %s", info.Size(), i.File), fmt.Sprintf("a shared pipeline has at most %d: name another file under include in %s", document.MaxBytes, RecipeFile))
 	}
-	return &template{name: i.App + ":" + i.File, data: text}, err
+	text, err := readDocument(tree, i.File)
+	return &template{name: i.name(), data: text}, err
 }

@@ -28,7 +28,7 @@ func readNotify(doc *document.Document, at document.Path, rules []batuta.NotifyR
 		for n, env := range r.Environments {
 			in.checkEnvironment(doc, here.At("environments", strconv.Itoa(n)), env, order)
 		}
-		checkPatterns(doc, here.At("branches"), r.Branches)
+		checkPatterns(doc, here.At("branches"), nameBranch, r.Branches)
 		if len(r.On) == 0 {
 			r.On = batuta.Topics()
 		}

@@ -136,11 +136,9 @@ func (r *Recipe) readBounds(doc *document.Document, written recipeFile) {
 	default:
 		doc.Problem(document.Path{"concurrency"}, fmt.Sprintf("%q is no way to treat older runs", r.Concurrency), "write supersede, queue or cancel")
 	}
-	if r.Timeout < leastTimeout || r.Timeout > mostTimeout {
-		doc.Problem(document.Path{"timeout"}, fmt.Sprintf("%s is not between %s and %s", r.Timeout, leastTimeout, mostTimeout), "write 30m, 2h")
-	}
+	checkTime(doc, document.Path{"timeout"}, written.Timeout, "write 30m, 2h")
 	if n := r.Retries; n != nil && (*n < 0 || *n > mostRetries) {
-		doc.Problem(document.Path{"retries"}, fmt.Sprintf("%d is not between 0 and %d", *n, mostRetries), "")
+		doc.Problem(document.Path{"retries"}, fmt.Sprintf("%d is not between 0 and %d", *n, mostRetries), "write 2")
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/distribution/reference"
+
 	"batuta"
 	"batuta/builder"
 	"batuta/internal/document"
@@ -40,10 +42,6 @@ type imageCache struct {
 // https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests
 var imageForm = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
 
-// platformForm is os/architecture[/variant].
-// https://github.com/opencontainers/image-spec/blob/main/image-index.md#platform-variants
-var platformForm = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?$`)
-
 func readImage(doc *document.Document, at document.Path, name string, all map[string]imageRecipe) builder.Recipe {
 	w := all[name]
 	if !imageForm.MatchString(name) {
@@ -57,24 +55,43 @@ func readImage(doc *document.Document, at document.Path, name string, all map[st
 	if w.Static != "" && !w.isStaticAlone() {
 		doc.Problem(at.At("static"), "a static image takes no other key", "remove the others, or write a dockerfile instead of static")
 	}
-	for i, p := range w.Platforms {
-		if !platformForm.MatchString(p) {
-			doc.Problem(at.At("platforms", fmt.Sprint(i)), fmt.Sprintf("%q is not a platform", p), "write linux/amd64, linux/arm64")
-		}
-	}
+	w.check(doc, at)
 	for _, key := range slices.Sorted(maps.Keys(w.Contexts)) {
+		checkContextName(doc, at.At("contexts", key), key)
 		checkContext(doc, at.At("contexts", key), w.Contexts[key], name, all)
-	}
-	switch w.Cache.To {
-	case "", "inline", "max", "none":
-	default:
-		doc.Problem(at.At("cache", "to"), fmt.Sprintf("%q is no way to keep the cache", w.Cache.To), "write inline, max or none")
 	}
 	return imageDefaults(builder.Recipe{
 		Context: w.Context, Dockerfile: w.Dockerfile, Target: w.Target, Platforms: w.Platforms, Args: w.Args,
 		Secrets: w.Secrets, SSH: w.SSH, Contexts: w.Contexts, Cache: builder.Cache{From: w.Cache.From, To: w.Cache.To},
 		NoCache: w.NoCache, Static: w.Static,
 	})
+}
+
+// check finds fault with what an image says of itself alone.
+func (w imageRecipe) check(doc *document.Document, at document.Path) {
+	if w.Target != "" && !targetForm.MatchString(w.Target) {
+		doc.Problem(at.At("target"), fmt.Sprintf("%q is not a stage of a Dockerfile", w.Target), "write its name, as in FROM … AS build: build")
+	}
+	checkPlatforms(doc, at.At("platforms"), w.Platforms)
+	for _, name := range slices.Sorted(maps.Keys(w.Args)) {
+		if !variableForm.MatchString(name) {
+			doc.Problem(at.At("args", name), fmt.Sprintf("%q is not a build argument's name", name), "write it as ARG has it: NODE_ENV")
+		}
+		checkNoSecret(doc, at.At("args", name), "build arguments, which the image's history shows", "name it under secrets, and read it with RUN --mount=type=secret,id=NAME", w.Args[name])
+	}
+	for key, list := range map[string][]string{"secrets": w.Secrets, "ssh": w.SSH} {
+		for i, secret := range list {
+			checkSecretName(doc, at.At(key, fmt.Sprint(i)), secret)
+		}
+	}
+	for i, from := range w.Cache.From {
+		checkReference(doc, at.At("cache", "from", fmt.Sprint(i)), from)
+	}
+	switch w.Cache.To {
+	case "", "inline", "max", "none":
+	default:
+		doc.Problem(at.At("cache", "to"), fmt.Sprintf("%q is no way to keep the cache", w.Cache.To), "write inline, max or none")
+	}
 }
 
 // imageDefaults fills in what an image is made of if nothing is said.
@@ -93,27 +110,47 @@ func (w imageRecipe) isStaticAlone() bool {
 		len(w.Args)+len(w.Secrets)+len(w.SSH)+len(w.Contexts)+len(w.Platforms)+len(w.Cache.From) == 0
 }
 
+// schemeForm is how what is no path begins, as people write it: https:, git@.
+var schemeForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*[:@]`)
+
+// contextHint is what a named context can be.
+const contextHint = "write a path relative to the repository's top, image:NAME, app:NAME/IMAGE or docker-image://REFERENCE"
+
+// checkContextName wants what FROM or COPY --from can name.
+func checkContextName(doc *document.Document, at document.Path, name string) {
+	if _, err := reference.ParseNormalizedNamed(strings.ToLower(name)); err != nil {
+		doc.Problem(at, fmt.Sprintf("%q is nothing that FROM can name", name), "write a word, or the image whose place it takes: node:22")
+	}
+}
+
 // checkContext refuses a named context that leads nowhere.
 func checkContext(doc *document.Document, at document.Path, value, image string, all map[string]imageRecipe) {
 	other, isImage := strings.CutPrefix(value, imageContext)
 	_, there := all[other]
 	switch {
 	case isImage && other == image:
-		doc.Problem(at, "an image cannot be made from itself", "")
+		doc.Problem(at, "an image cannot be made from itself", "name another image of the app")
 	case isImage && !there:
 		doc.Problem(at, fmt.Sprintf("no image %q", other), document.Suggest(other, slices.Sorted(maps.Keys(all))))
-	case isImage, strings.HasPrefix(value, "docker-image://"):
+	case isImage:
+	case strings.HasPrefix(value, dockerImage):
+		checkReference(doc, at, strings.TrimPrefix(value, dockerImage))
 	case strings.HasPrefix(value, appContext):
-		if app, of, _ := readAppContext(value); batuta.CheckName(string(app)) != nil || !imageForm.MatchString(string(of)) {
+		if app, of, _ := readAppContext(value); batuta.CheckLabel(string(app)) != nil || !imageForm.MatchString(string(of)) {
 			doc.Problem(at, fmt.Sprintf("%q names no image of an app", value), "write app:NAME/IMAGE")
 		}
+	case value == "", schemeForm.MatchString(value):
+		doc.Problem(at, fmt.Sprintf("%q is not a context", value), contextHint)
 	case !fs.ValidPath(path.Clean(value)):
-		doc.Problem(at, fmt.Sprintf("%q leads outside the repository", value), "write a path relative to the repository's top, image:NAME, app:NAME/IMAGE or docker-image://REFERENCE")
+		doc.Problem(at, fmt.Sprintf("%q leads outside the repository", value), contextHint)
 	}
 }
 
-// imageContext begins a named context that is another image of the app.
-const imageContext = "image:"
+// What begins a named context that is another image of the app, or any.
+const (
+	imageContext = "image:"
+	dockerImage  = "docker-image://"
+)
 
 // needs are the app's other images that an image is made from, by name.
 func needs(r builder.Recipe) []batuta.ImageName {

@@ -54,7 +54,7 @@ batuta.yml:4:36: images.web.static: a static image takes no other key (remove th
 batuta.yml:5:24: on.push.branches.0: "[a" is not a pattern (write main, release/*, docs/**, !**/*.md)
 batuta.yml:5:32: on.pull: unknown key "pull" (did you mean "poll"?)
 batuta.yml:6:15: promote.1: "QA" is not a name (use 1 to 40 lower-case letters, digits and inner hyphens)
-batuta.yml:6:19: promote.2: qa stands twice`
+batuta.yml:6:19: promote.2: qa stands twice (a release goes to an environment once: remove one)`
 	if err == nil {
 		t.Fatal("it was taken")
 	}
@@ -135,15 +135,15 @@ timeout: 25h
 retries: 11
 `))
 	want := `batuta.yml:3:17: images.a.contexts: a, b need each other (take one image: out)
-batuta.yml:3:45: images.a.platforms.0: "arm" is not a platform (write linux/amd64, linux/arm64)
+batuta.yml:3:45: images.a.platforms.0: "arm" is not a platform (write linux/amd64, linux/arm64 or linux/arm/v7)
 batuta.yml:4:35: images.b.contexts.c: no image "c" (known here: a, b)
 batuta.yml:4:59: images.b.cache.to: "everywhere" is no way to keep the cache (write inline, max or none)
 batuta.yml:6:3: test.0.image: image is missing (name one of images, or a reference such as node:22)
 batuta.yml:7:3: test.1.run: run is missing (write the command that tests: run: npm test)
-batuta.yml:7:10: test.1.name: unit stands twice
+batuta.yml:7:10: test.1.name: unit stands twice (give one of the two another name)
 batuta.yml:7:23: test.1.image: no image "c" (known here: a, b)
 batuta.yml:7:64: test.1.services.db.ready: 0 ways to be ready (write one of tcp: 3306, http: :8080/health, run: COMMAND)
-batuta.yml:7:79: test.1.retries: 9 is not between 0 and 5
+batuta.yml:7:79: test.1.retries: 9 is not between 0 and 5 (write 1)
 batuta.yml:9:17: on.push.tags.0: "!" is not a pattern (write main, release/*, docs/**, !**/*.md)
 batuta.yml:10:10: on.cron.0.schedule: "often" is not a schedule: expected exactly 5 fields, found 1: [often] (write minute, hour, day, month and weekday: 0 4 * * *)
 batuta.yml:10:44: on.cron.1.zone: no time zone "Mars" (write one of the IANA database: Europe/Berlin, UTC)
@@ -151,12 +151,12 @@ batuta.yml:10:58: on.cron.1.missed: "twice" is no way to treat missed times (wri
 batuta.yml:10:66: on.cron.2.schedule: "0 0 31 2 *" is never (name a day that there is)
 batuta.yml:11:9: on.poll: 1s is less than 10s (write 2m)
 batuta.yml:12:11: promote.0: a push deploys to the first environment: nothing is promoted to it (give the rules to a later one)
-batuta.yml:12:77: promote.1.approvals: 2 approvals of 1 approvers
-batuta.yml:12:90: promote.1.windows.0: "always" is not a time window (write days, hours and a time zone: Mon-Fri 08:00-16:00 Europe/Berlin)
+batuta.yml:12:77: promote.1.approvals: 2 approvals of 1 approvers (ask for fewer, or name more)
+batuta.yml:12:90: promote.1.windows.0: "always" is not a time window (write days, hours and a time zone: Mon-Fri 08:00-16:00 Europe/Berlin, or Fri 22:00-02:00, which ends the day after)
 batuta.yml:12:108: promote.1.freeze.0: "now" is not a span of days (write the first and the last day, and a time zone: 2026-12-20..2027-01-06 Europe/Berlin)
 batuta.yml:13:14: concurrency: "none" is no way to treat older runs (write supersede, queue or cancel)
 batuta.yml:14:10: timeout: 25h0m0s is not between 1s and 24h0m0s (write 30m, 2h)
-batuta.yml:15:10: retries: 11 is not between 0 and 10`
+batuta.yml:15:10: retries: 11 is not between 0 and 10 (write 2)`
 	if err == nil {
 		t.Fatal("it was taken")
 	}

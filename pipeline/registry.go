@@ -77,6 +77,8 @@ func readImagePatterns(doc *document.Document, at document.Path, patterns []stri
 			doc.Problem(at.At(fmt.Sprint(i)), fmt.Sprintf("%q is a URL", written), "write the image without its scheme: ghcr.io/acme/portal")
 		case strings.Contains(pattern, "@"):
 			doc.Problem(at.At(fmt.Sprint(i)), fmt.Sprintf("%q has a digest, which nothing can be pushed to", written), "write a repository, and a tag if need be: docker.io/library/node:22*")
+		case strings.ContainsAny(written, " \t"):
+			doc.Problem(at.At(fmt.Sprint(i)), fmt.Sprintf("%q fits no image", written), "write "+strings.ReplaceAll(written, " ", ""))
 		case pattern == "" || path.Clean(pattern) != pattern || strings.HasSuffix(pattern, ":") || !doublestar.ValidatePattern(repositoryOf(pattern)) || !doublestar.ValidatePattern(tag):
 			doc.Problem(at.At(fmt.Sprint(i)), fmt.Sprintf("%q is not a pattern of images", written), "write docker.io/library/node, ghcr.io/acme/portal:v*, !ghcr.io/acme/portal:*-rc*")
 		}

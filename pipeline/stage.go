@@ -45,11 +45,12 @@ func readOrder(doc *document.Document, at document.Path, stages []stageFile, flo
 	var rules map[batuta.EnvironmentName]batuta.Stage
 	for i, s := range stages {
 		env, here := batuta.EnvironmentName(s.To), at.At(fmt.Sprint(i))
-		if err := batuta.CheckLabel(s.To); err != nil {
+		if s.To == "" {
+			doc.Problem(here, "an environment without a name", "write qa, or {to: production} and its rules")
+		} else if err := batuta.CheckLabel(s.To); err != nil {
 			problem(doc, here, err)
-		}
-		if slices.Contains(order, env) {
-			doc.Problem(here, s.To+" stands twice", "")
+		} else if slices.Contains(order, env) {
+			doc.Problem(here, s.To+" stands twice", "a release goes to an environment once: remove one")
 		}
 		order = append(order, env)
 		if r := s.Stage; !r.IsZero() {

@@ -172,12 +172,12 @@ func readTriggers(doc *document.Document, at document.Path, w triggersFile) Trig
 	if len(t.Push.Branches) == 0 {
 		t.Push.Branches = defaultBranches()
 	}
-	checkPatterns(doc, at.At("push", "branches"), t.Push.Branches)
-	checkPatterns(doc, at.At("push", "tags"), t.Push.Tags)
-	checkPatterns(doc, at.At("push", "paths"), t.Push.Paths)
+	checkPatterns(doc, at.At("push", "branches"), nameBranch, t.Push.Branches)
+	checkPatterns(doc, at.At("push", "tags"), nameTag, t.Push.Tags)
+	checkPatterns(doc, at.At("push", "paths"), namePath, t.Push.Paths)
 	if p := t.PullRequest; p != nil {
-		checkPatterns(doc, at.At("pull_request", "branches"), p.Branches)
-		checkPatterns(doc, at.At("pull_request", "paths"), p.Paths)
+		checkPatterns(doc, at.At("pull_request", "branches"), nameBranch, p.Branches)
+		checkPatterns(doc, at.At("pull_request", "paths"), namePath, p.Paths)
 		if len(p.Branches) == 0 {
 			p.Branches = t.Push.Branches
 		}
@@ -194,14 +194,6 @@ func readTriggers(doc *document.Document, at document.Path, w triggersFile) Trig
 		doc.Problem(at.At("poll"), fmt.Sprintf("%s is less than %s", t.Poll, leastPoll), "write 2m")
 	}
 	return t
-}
-
-func checkPatterns(doc *document.Document, at document.Path, patterns []string) {
-	for i, pattern := range patterns {
-		if p := strings.TrimPrefix(pattern, "!"); p == "" || !doublestar.ValidatePattern(p) {
-			doc.Problem(at.At(fmt.Sprint(i)), fmt.Sprintf("%q is not a pattern", pattern), "write main, release/*, docs/**, !**/*.md")
-		}
-	}
 }
 
 func readCron(doc *document.Document, at document.Path, c *CronTrigger) {
@@ -225,7 +217,10 @@ func readCron(doc *document.Document, at document.Path, c *CronTrigger) {
 	if c.Missed != MissedOnce && c.Missed != MissedSkip {
 		doc.Problem(at.At("missed"), fmt.Sprintf("%q is no way to treat missed times", c.Missed), "write once or skip")
 	}
-	if c.Ref != "" && !strings.HasPrefix(c.Ref, "refs/") {
-		c.Ref = "refs/heads/" + c.Ref
+	if c.Ref != "" {
+		checkBranch(doc, at.At("ref"), c.Ref)
+		if !strings.HasPrefix(c.Ref, "refs/") {
+			c.Ref = "refs/heads/" + c.Ref
+		}
 	}
 }

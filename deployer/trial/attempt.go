@@ -40,7 +40,7 @@ func (a *attempt) run(ctx context.Context) (Report, error) {
 	}
 	t := a.request.Test
 	a.test, err = a.engine.CreateTrial(ctx, Container{
-		Network: a.network, Alias: "test", Image: a.request.Images[t.Image], Program: t.Run.Argv(),
+		Network: a.network, Alias: Alias, Image: a.request.Images[t.Image], Program: t.Run.Argv(),
 		Env: t.Env, Dir: t.Dir, User: t.User, Labels: a.labels,
 	})
 	if err != nil {

@@ -21,6 +21,9 @@ type Container struct {
 	Labels  map[string]string
 }
 
+// Alias is the name under which services find the test.
+const Alias = "test"
+
 // Thing is a container or a network that a test made.
 type Thing struct {
 	ID     string

@@ -37,8 +37,8 @@ func TestRulesOfPromotions(t *testing.T) {
 	problems := `server.yml:7:18: apps.portal.promote.prodution: no environment "prodution" (did you mean "production"?)
 server.yml:7:25: apps.portal.promote.prodution.soak: "-1h" is not a duration (write a number and a unit: 500ms, 30s, 5m, 1h)
 server.yml:8:32: apps.portal.promote.production.approvers.0: no person "eve" (did you mean "eva"?)
-server.yml:8:49: apps.portal.promote.production.approvals: 2 approvals of 1 approvers
-server.yml:8:62: apps.portal.promote.production.windows.0: "always" is not a time window (write days, hours and a time zone: Mon-Fri 08:00-16:00 Europe/Berlin)
+server.yml:8:49: apps.portal.promote.production.approvals: 2 approvals of 1 approvers (ask for fewer, or name more)
+server.yml:8:62: apps.portal.promote.production.windows.0: "always" is not a time window (write days, hours and a time zone: Mon-Fri 08:00-16:00 Europe/Berlin, or Fri 22:00-02:00, which ends the day after)
 server.yml:8:80: apps.portal.promote.production.freeze.0: "now" is not a span of days (write the first and the last day, and a time zone: 2026-12-20..2027-01-06 Europe/Berlin)
 server.yml:8:86: apps.portal.promote.production.soaks: unknown key "soaks" (did you mean "soak"?)`
 	if diff := cmp.Diff(problems, fmt.Sprint(err)); diff != "" {

@@ -76,31 +76,40 @@ func (d *Document) parse(data []byte) *yaml.Node {
 		d.add(1, 1, nil, "the file is empty", "")
 		return nil
 	case err != nil:
-		line, message := yamlError(err)
-		if indentedByTab(data, line) {
-			d.add(line, 1, nil, "the line is indented with a tab", "indent with spaces: YAML takes no tabs there")
-			return nil
-		}
-		d.add(line, 1, nil, message, "")
+		d.syntax(err, data)
 		return nil
 	}
-	var second yaml.Node
-	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
-		d.add(max(second.Line, 1), 1, nil, "the file holds more than one YAML document", "keep one; remove what follows the second ---")
+	if err := dec.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		d.add(secondDocument(data, doc.Content[0].Line), 1, nil, "here a second YAML document begins, and a file holds one", "remove this line and what follows, or put it into a file of its own")
 		return nil
 	}
 	return doc.Content[0]
 }
 
-// indentedByTab tells whether a line, counted from 1, begins with white space
-// that has a tab.
-func indentedByTab(data []byte, line int) bool {
+// syntax records what makes a file no YAML. What is wrong with a tab the YAML
+// library does not say, and the line is near the one it names.
+func (d *Document) syntax(err error, data []byte) {
+	line, message := yamlError(err)
 	lines := strings.Split(string(data), "\n")
-	if line < 1 || line > len(lines) {
-		return false
+	for at := max(line-1, 1); at <= min(line+1, len(lines)); at++ {
+		indent := lines[at-1][:len(lines[at-1])-len(strings.TrimLeft(lines[at-1], " \t"))]
+		if column := strings.IndexByte(indent, '\t'); column >= 0 {
+			d.add(at, column+1, nil, "the line is indented with a tab", "indent with spaces: YAML takes no tabs there")
+			return
+		}
 	}
-	text := lines[line-1]
-	return strings.Contains(text[:len(text)-len(strings.TrimLeft(text, " \t"))], "\t")
+	d.add(line, 1, nil, message, "look at the indentation, the brackets and the quotes here and on the line before")
+}
+
+// secondDocument is the line that ends the first document of a file, whose
+// value begins on some line.
+func secondDocument(data []byte, first int) int {
+	for i, line := range strings.Split(string(data), "\n") {
+		if i >= first && (strings.HasPrefix(line, "---") || strings.HasPrefix(line, "...")) {
+			return i + 1
+		}
+	}
+	return first
 }
 
 var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
@@ -150,6 +159,16 @@ func (d *Document) Problem(path Path, message, hint string) {
 // Has tells whether the document itself has a value at path, not by way of a
 // merge key.
 func (d *Document) Has(path Path) bool { return d.find(path) != nil }
+
+// Scalar is the text of the value at path, and whether the document itself has
+// a single one there that is not null.
+func (d *Document) Scalar(path Path) (string, bool) {
+	y := d.find(path)
+	if y == nil {
+		return "", false
+	}
+	return Node{d, y, path}.Scalar()
+}
 
 // Err is all problems found so far, in the order of the file; nil if none.
 func (d *Document) Err() error { return d.Problems().Err() }

@@ -103,8 +103,10 @@ func TestReadRefusesWhatIsNotOneDocument(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"empty":    {"", "the file is empty"},
 		"syntax":   {"a: [1\nb: 2", "not YAML"},
-		"two":      {"name: a\n---\nname: b\n", "x.yml:2:1: the file holds more than one YAML document"},
-		"tab":      {"name: a\nlist:\n\t- b\n", "x.yml:3:1: the line is indented with a tab (indent with spaces: YAML takes no tabs there)"},
+		"two":      {"name: a\n---\nname: b\n", "x.yml:2:1: here a second YAML document begins"},
+		"after it": {"name: a\nservices: {}\n...\nname: b\n", "x.yml:3:1: here a second YAML document begins"},
+		"a tab":    {"name: a\nservices:\n\tweb:\n\t  image: x\n", "x.yml:3:1: the line is indented with a tab (indent with spaces"},
+		"tab deep": {"name: a\nservices:\n  web:\n  \timage: x\n", "x.yml:4:3: the line is indented with a tab"},
 		"scalar":   {"hello", "want a mapping"},
 		"too big":  {strings.Repeat("#", document.MaxBytes+1), "bytes"},
 		"laughter": {laughs(), "beyond reason"},
