@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"batuta"
 )
@@ -52,7 +53,7 @@ func readGitea(event string, payload []byte) (Event, error) {
 	switch event {
 	case "push": // a new tag is sent as "create" too, a deleted branch only as "delete"
 	case "delete":
-		return ignored("a branch or a tag was deleted"), nil
+		return readGiteaDeletion(payload)
 	case "pull_request", "pull_request_sync":
 		event, _, err := readGitHubPull(payload) // here updated_at need not be as late as the push
 		return event, err
@@ -73,6 +74,23 @@ func readGitea(event string, payload []byte) (Event, error) {
 		sent.Head = &sent.Commits[0]
 	}
 	return sent.event(cmp.Or(sent.Pusher.Login, sent.Pusher.Username))
+}
+
+// readGiteaDeletion reads the event delete, whose ref is the short name of a
+// branch or a tag.
+func readGiteaDeletion(payload []byte) (Event, error) {
+	var sent struct {
+		movement
+		Kind   string `json:"ref_type"`
+		Sender struct {
+			Login string `json:"login"`
+		} `json:"sender"`
+	}
+	if err := json.Unmarshal(payload, &sent); err != nil {
+		return Event{}, notJSON(err)
+	}
+	sent.Ref, sent.Deleted = refOf(sent.Kind, strings.TrimPrefix(strings.TrimPrefix(sent.Ref, "refs/heads/"), "refs/tags/")), true
+	return sent.event(sent.Sender.Login)
 }
 
 func readGogs(event string, payload []byte) (Event, error) {

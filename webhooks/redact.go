@@ -169,7 +169,7 @@ func ends(letter byte) []string {
 	case 'l':
 		return []string{"credential", "callback_url"}
 	case 'y':
-		return []string{"_key", "-key", "ikey", "ekey", "tkey", "skey", "hkey", "ykey", "gkey", "nkey", "?key", "&key"}
+		return []string{"_key", "-key", "ikey", "ekey", "tkey", "skey", "hkey", "ykey", "gkey", "nkey", "?key", "&key", ";key", "#key", "fkey", "6key"}
 	case 'g':
 		return []string{"sig"}
 	case 'h':

@@ -3,8 +3,11 @@ package webhooks_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"batuta"
 
@@ -162,4 +165,29 @@ func deliveredAs(t *testing.T, payload string) string {
 		t.Fatalf("kept %+v", s.log)
 	}
 	return s.log[0].Payload
+}
+
+// FuzzKept holds what is true of everything that is kept, whatever is sent.
+func FuzzKept(f *testing.F) {
+	for _, seed := range []string{
+		`{"ref":"refs/heads/main","after":"6dcb09b5b57875f334f61aebed695e2e4193db5e","sender":{"login":"secret-of-the-hook"}}`,
+		`{"ref":"refs/heads/secret-of-the-hook","to\u006ben":"a","url":"https:\/\/ana:pw@git.example\/?key=7"}`, "payload=%7B%22secret%22%3A7", `\`, `"\u00`, `"token":["a`,
+	} {
+		f.Add(seed)
+	}
+	s := &server{}
+	receiver := s.receiver(0)
+	f.Fuzz(func(t *testing.T, body string) {
+		s.log = nil
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/webhooks/vault", strings.NewReader(body))
+		for name, value := range github("push", "d-1", []byte(body), "secret-of-the-hook") {
+			req.Header.Set(name, value)
+		}
+		receiver.ServeHTTP(httptest.NewRecorder(), req)
+		for _, d := range s.log {
+			if text := fmt.Sprintf("%+v", d); strings.Contains(text, "secret-of-the-hook") || !utf8.ValidString(d.Payload) || len(d.Payload) > 64<<10 || len(d.Message) > 500 || len(d.Sender) > 100 {
+				t.Errorf("%q is kept as %s", body, text)
+			}
+		}
+	})
 }
