@@ -122,9 +122,11 @@ const named = `(?:secret|token|password|passwd|passphrase|authorization|credenti
 	`(?:api|private|secret|access|ssh|deploy|signing|encryption)[_-]?key)`
 
 // What a name has in JSON: a text, which may be cut off, a number or several of
-// them; and in the query of a URL, which may be within another.
+// them; in JSON that is a text of JSON; and in the query of a URL, which may be
+// within another.
 var (
 	inObject = regexp.MustCompile(`(?i)("[a-z0-9_. -]*` + named + `"\s*:\s*)(?:"(?:[^"\\]|\\.)*"?|-?[0-9][0-9.e+-]*|\[(?:"(?:[^"\\]|\\.)*"|[^"\[\]{}])*\]?)`)
+	inText   = regexp.MustCompile(`(?i)(\\"[a-z0-9_. -]*` + named + `\\"\s*:\s*)\\"[^"\\]*(?:\\")?`)
 	inQuery  = regexp.MustCompile(`(?i)((?:[?&;#]|%3f|%26)(?:[a-z0-9_.-]*(?:` + named + `|signature|auth)|sig|key|pwd)(?:=|%3d))[^&#\s"'\\<>]+`)
 )
 
@@ -135,6 +137,7 @@ func hideNamed(text string) string {
 		return text
 	}
 	text = inObject.ReplaceAllString(text, `${1}"`+hidden+`"`)
+	text = inText.ReplaceAllString(text, `${1}\"`+hidden+`\"`)
 	return inQuery.ReplaceAllString(text, `${1}`+hidden)
 }
 
@@ -145,7 +148,10 @@ func mayName(text string) bool {
 		if c := text[at]; c != '"' && c != '=' && c != '%' {
 			continue
 		}
-		name := text[max(at-len("authorization"), 0):at]
+		name := strings.TrimSuffix(text[max(at-len(`authorization\`), 0):at], `\`)
+		if name == "" {
+			continue
+		}
 		for _, end := range ends(name[len(name)-1] | ' ') { // in lower case
 			if len(name) >= len(end) && strings.EqualFold(name[len(name)-len(end):], end) {
 				return true

@@ -68,6 +68,7 @@ func TestNoSecretIsKept(t *testing.T) {
 		"payload=%7B%22secret%22%3A%22new+secret%22%7D":                                               `{"secret":"[redacted]"}`,
 		`{"private_key":"a","sshKey":"b","oauth2_token": 7, "client-secret":["a","b\"]"],"key":"c"}`:  `{"private_key":"[redacted]","sshKey":"[redacted]","oauth2_token": "[redacted]", "client-secret":"[redacted]","key":"c"}`,
 		`{"to\u006ben":"a","url":"https:\/\/ana:pw@git.example\/a","n":"\\u0041\u00e9\u0022"}`:        `{"token":"[redacted]","url":"https://[redacted]@git.example/a","n":"\\u0041\u00e9\u0022"}`,
+		`{"hook":"{\"api_key\": \"a\",\"n\":\"b\"}","x":"\"key\""}`:                                   `{"hook":"{\"api_key\": \"[redacted]\",\"n\":\"b\"}","x":"\"key\""}`,
 		`{"message":"my new\u0020secret is out"}`:                                                     `{"message":"my [redacted] is out"}`,
 		`{"url":"https://git.example/a?access_token=abc&x=1\u0026Token=def#L1","author":"key=7"}`:     `{"url":"https://git.example/a?access_token=[redacted]&x=1&Token=[redacted]#L1","author":"key=7"}`,
 		`{"url":"https://git.example/a?X-Amz-Signature=abc","back":"?to=%2Fa%3Fprivate_token%3Dabc"}`: `{"url":"https://git.example/a?X-Amz-Signature=[redacted]","back":"?to=%2Fa%3Fprivate_token%3D[redacted]"}`,
