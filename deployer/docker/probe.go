@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -46,6 +44,11 @@ func (s *Ship) Probe(ctx context.Context, id string, c deployer.Check) error {
 }
 
 func (s *Ship) probe(ctx context.Context, id string, c deployer.Check) error {
+	if t, ok := s.targets.lately(id); ok && s.origin.local() {
+		if err := probeInside(ctx, t, c); !errors.Is(err, errElsewhere) {
+			return err
+		}
+	}
 	t, err := s.target(ctx, id)
 	if err != nil {
 		return s.fault(err, "check %.12s", id)
@@ -64,65 +67,12 @@ func (s *Ship) probe(ctx context.Context, id string, c deployer.Check) error {
 	return err
 }
 
-// target is a running container as a check sees it.
-type target struct {
-	id   string
-	pid  int    // on the ship
-	host string // its own address in the ship's network
-}
-
-func (s *Ship) target(ctx context.Context, id string) (target, error) {
-	c, err := s.engine(ctx)
-	if err != nil {
-		return target{}, err
-	}
-	found, err := c.ContainerInspect(ctx, id)
-	switch {
-	case err != nil:
-		return target{}, err
-	case !found.State.Running || found.State.Restarting || found.State.Pid == 0:
-		return target{}, unhealthy("the container does not run: it is %s", found.State.Status)
-	}
-	t := target{id: found.ID, pid: found.State.Pid, host: addressOf(found)}
-	if t.host == "" {
-		return target{}, unhealthy("the container has no address")
-	}
-	return t, nil
-}
-
-// addressOf is a container's address in the network it was created in, or else
-// in the first that gives it one.
-func addressOf(c container.InspectResponse) string {
-	mode := c.HostConfig.NetworkMode
-	if mode.IsHost() {
-		return "127.0.0.1"
-	}
-	networks := c.NetworkSettings.Networks
-	keys := slices.Sorted(maps.Keys(networks))
-	slices.SortStableFunc(keys, func(a, b string) int {
-		own := func(key string) int {
-			if key == string(mode) || networks[key].NetworkID == string(mode) {
-				return 0
-			}
-			return 1
-		}
-		return own(a) - own(b)
-	})
-	for _, key := range keys {
-		if address := cmp.Or(networks[key].IPAddress, networks[key].GlobalIPv6Address); address != "" {
-			return address
-		}
-	}
-	return ""
-}
-
 // health passes if Docker's own health check has passed last.
 func (s *Ship) health(ctx context.Context, id string) error {
-	c, err := s.engine(ctx)
-	if err != nil {
+	if _, err := s.engine(ctx); err != nil {
 		return s.fault(err, "check %.12s", id)
 	}
-	found, err := c.ContainerInspect(ctx, id)
+	found, err := s.inspect(ctx, id)
 	switch {
 	case err != nil:
 		return s.fault(err, "check %.12s", id)

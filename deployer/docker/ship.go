@@ -59,8 +59,10 @@ type Ship struct {
 	negotiated atomic.Bool
 	auth       func(registry string) (user, password string, ok bool)
 
+	targets  targets
 	networks flights[string]
 	making   *semaphore.Weighted // of one: who makes a network
+	looking  *semaphore.Weighted // who looks into containers
 	pulls    flights[struct{}]
 	locks    flights[string]
 	remote   *remote
@@ -88,7 +90,7 @@ func Dial(name batuta.ShipName, endpoint string, o Options) (*Ship, error) {
 	}
 	transport.Proxy, transport.DialContext = nil, at.dial // the client has set its own
 	web.Transport = patient{transport, o.Reach.Timeout}
-	s := &Ship{name: name, client: c, transport: transport, origin: at, auth: o.Auth, making: semaphore.NewWeighted(1)}
+	s := &Ship{name: name, client: c, transport: transport, origin: at, auth: o.Auth, making: semaphore.NewWeighted(1), looking: semaphore.NewWeighted(inspections)}
 	s.remote = &remote{ship: s, runtime: o.Runtime, idle: cmp.Or(o.ProbeIdle, time.Minute)}
 	return s, nil
 }

@@ -165,15 +165,12 @@ func (q *quay) deploy(ctx context.Context, f *deployer.Fleet, infos []deployer.S
 	if err != nil {
 		return 0, err
 	}
-	want, err := doc.Resolve(deployer.Input{Scope: scope, Release: 1, Ships: infos, Key: []byte("key"), Current: f.Observe(ctx, scope).Containers})
+	have := f.Observe(ctx, scope) // once for both, as the commands do
+	want, err := doc.Resolve(deployer.Input{Scope: scope, Release: 1, Ships: infos, Key: []byte("key"), Current: have.Containers})
 	if err != nil {
 		return 0, err
 	}
-	plan, err := f.Plan(ctx, want)
-	if err != nil {
-		return 0, err
-	}
-	outcome, err := f.Apply(ctx, plan, nil)
+	outcome, err := f.Apply(ctx, f.Compare(ctx, want, have), nil)
 	if err == nil && outcome.Status != batuta.Live {
 		err = fmt.Errorf("the deployment is %s", outcome.Status)
 	}
