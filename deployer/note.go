@@ -77,15 +77,14 @@ func (r *rollout) resume(earlier []Note) {
 
 // leftBehind are the containers that stand still beside those that replaced
 // them, or of what is no longer declared: nobody could remove them when that
-// deployment was live.
+// deployment was live. What an instance's work was done by last is not among
+// them while nothing has replaced it.
 func (r *rollout) leftBehind() []string {
 	var out []string
 	for _, t := range r.tasks {
-		if !t.replaces() && t.Action != Stop {
-			continue
-		}
+		last := t.before()
 		for _, c := range t.old {
-			if !c.alive() {
+			if !c.alive() && (t.Action == Stop || t.replaces() || c.ID != last.ID) {
 				out = append(out, c.ID)
 			}
 		}

@@ -287,7 +287,7 @@ func (w *world) messy() bool {
 func (w *world) judgeEnd(a *attempt, c shiptest.Call, of shiptest.Sight) {
 	serving := w.serving(c.ID)
 	want := a.wanted(of.Instance)
-	if !w.serves(of) || serving[of.Instance] || want == nil || !a.served[of.Instance] || a.crashed[of.Instance] {
+	if !w.serves(of) || serving[of.Instance] || want == nil || !a.served[of.Instance] || a.crashed[of.Instance] || a.late(of.Instance) {
 		return
 	}
 	if !a.mustStop(*want, of) && (!w.messy() || !fixed(*want)) {
@@ -321,6 +321,14 @@ func (a *attempt) portTaken(of shiptest.Sight) bool {
 			return p.Host != 0 && slices.ContainsFunc(of.Ports, func(q deployer.Port) bool { return p.Host == q.Host })
 		})
 	})
+}
+
+// late tells whether an instance that was served when a rival began was away
+// before it held the lease, by the other's doing: its plan, which is made anew
+// under the lease, knows of none.
+func (a *attempt) late(name batuta.InstanceName) bool {
+	c := a.change(name)
+	return a.rival && c.Action == deployer.Start && len(c.Old) == 0
 }
 
 // missing are the instances of a service that were served, should be, and are

@@ -59,6 +59,7 @@ func TestSeedsThatOnceBrokeAPromise(t *testing.T) {
 		{"a ship that never heard of a deployment says that it ended", simulate.Make, []uint64{31645, 202077, 205227}},
 		{"a failure is tolerated, and its host port is another's by then", simulate.Make, []uint64{64629}},
 		{"the plan does not say that one goes for another's host port", simulate.Make, []uint64{56367}},
+		{"what nobody could remove is taken for what ran before", simulate.Make, []uint64{700056}},
 	} {
 		t.Run(c.fault, func(t *testing.T) {
 			t.Parallel()
