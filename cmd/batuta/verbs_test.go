@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/crane"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -189,8 +190,13 @@ services:
 		}
 	}
 	for _, want := range []string{"pull verbs-db, verbs-web-1, verbs-web-2", "start verbs-db, verbs-web-1, verbs-web-2"} {
-		if got := <-told; got != want {
-			t.Errorf("the hook was told %q, want %q", got, want)
+		select {
+		case got := <-told:
+			if got != want {
+				t.Errorf("the hook was told %q, want %q", got, want)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("the hook was told nothing, want %q", want)
 		}
 	}
 	out, _ = s.verb(0, "status", "-F", "-H")
