@@ -34,7 +34,7 @@ func (p *Pipeline) Approve(ctx context.Context, id batuta.RunID, by string) erro
 	if now.Hash != run.Approved {
 		return &batuta.Error{Kind: batuta.Conflict, Message: fmt.Sprintf("%s has changed since run %d was asked for", run.Environment, id), Hint: fmt.Sprintf("cancel run %d and ask again", id)}
 	}
-	queued, err := p.Store.Approve(ctx, id, by, rules.approvals())
+	queued, err := p.Store.Approve(ctx, id, by, rules.enough)
 	if queued {
 		p.Wake()
 	}

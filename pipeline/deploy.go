@@ -34,6 +34,11 @@ func (j *journey) deploy(ctx context.Context, r batuta.Release, env batuta.Envir
 				return batuta.Deployment{}, err
 			}
 		}
+		if before == nil && j.run.Kind == batuta.RunPromotion { // it may have waited until the window closed
+			if err := j.app.terms(r, env).open(time.Now()); err != nil {
+				return batuta.Deployment{}, err
+			}
+		}
 		if before == nil || before.Release != r.Number {
 			if err := j.genuine(ctx, r, log); err != nil {
 				return batuta.Deployment{}, err
@@ -183,6 +188,11 @@ func (j *journey) conclude(ctx context.Context, d batuta.Deployment, why error) 
 		text = j.app.redact(explain(why))
 		why = fmt.Errorf("deploy release %d to %s: %s: %w", d.Release, d.Environment, d.Status, why)
 	}
-	err := j.Store.EndDeployment(context.WithoutCancel(ctx), j.lease, d.ID, d.Status, text)
+	err := j.insist(func() error {
+		return j.Store.EndDeployment(context.WithoutCancel(ctx), j.lease, d.ID, d.Status, text)
+	})
+	if errors.Is(err, errStopping) {
+		return err // the next server finds it begun, and how it ended
+	}
 	return errors.Join(why, err)
 }

@@ -113,6 +113,6 @@ func (p *Pipeline) live(ctx context.Context, s deployer.Scope) (view, error) {
 func (p *Pipeline) repair(ctx context.Context, v view, s deployer.Scope, by, reason string) (batuta.RunID, error) {
 	return p.enqueue(ctx, batuta.Run{
 		App: s.App, Kind: batuta.RunDeploy, Environment: s.Environment, Release: v.release.Number, By: by, Reason: reason,
-		Push: batuta.Push{App: s.App, Forge: byHand, Revision: v.release.Revision, Message: v.release.Message, Sender: by},
+		Push: batuta.Push{App: s.App, Forge: ByHand, Revision: v.release.Revision, Message: v.release.Message, Sender: by},
 	})
 }

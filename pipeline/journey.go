@@ -131,10 +131,30 @@ func (j *journey) end(ctx context.Context, s batuta.Step, log io.Writer, result 
 
 // save writes the step down, also when the run is being cancelled.
 func (j *journey) save(ctx context.Context, s batuta.Step) error {
-	if err := j.Store.SaveStep(context.WithoutCancel(ctx), j.lease, s); err != nil {
+	err := j.insist(func() error { return j.Store.SaveStep(context.WithoutCancel(ctx), j.lease, s) })
+	if err != nil {
 		return fmt.Errorf("save step %s: %w", s.Name, err)
 	}
 	return nil
+}
+
+// insist writes down what has happened, however long the store takes to take
+// it, as while its disk is full: what is not known to have happened would be
+// taken for not done. If the server stops meanwhile, the next one finds the
+// run where it was saved last.
+func (j *journey) insist(write func() error) error {
+	for {
+		err := write()
+		if !errors.Is(err, batuta.Unavailable) {
+			return err
+		}
+		j.Log.Error("save what a run did", "run", j.run.ID, "err", err)
+		select {
+		case <-time.After(lookAgain):
+		case <-j.stopping:
+			return errors.Join(errStopping, err)
+		}
+	}
 }
 
 // stops tells whether the server is stopping.

@@ -22,7 +22,8 @@ type Notice struct {
 	Ref         string                 `json:"ref,omitempty"`       // what was pushed to, as the forge names it
 	Recovered   bool                   `json:"recovered,omitempty"` // it went live, and the run before it failed
 	Text        string                 `json:"text"`
-	Told        []Told                 `json:"told,omitempty"` // whom batuta.yml has told of it, beside those whom server.yml does
+	Stands      *Notice                `json:"stands,omitempty"` // of a run that was skipped: what another run makes of the same revision
+	Told        []Told                 `json:"told,omitempty"`   // whom batuta.yml has told of it, beside those whom server.yml does
 }
 
 // NoticeKind is what a notice is about.

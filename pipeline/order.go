@@ -19,7 +19,7 @@ func (p *Pipeline) Start(ctx context.Context, app batuta.AppName, ref string, en
 	if _, err := p.app(app); err != nil {
 		return 0, err
 	}
-	push := batuta.Push{App: app, Forge: byHand, Ref: ref, Sender: by, Received: time.Now()}
+	push := batuta.Push{App: app, Forge: ByHand, Ref: ref, Sender: by, Received: time.Now()}
 	return p.enqueue(ctx, batuta.Run{App: app, Kind: batuta.RunPush, Push: push, Environment: env, By: by})
 }
 
@@ -41,7 +41,7 @@ func (p *Pipeline) Rerun(ctx context.Context, id batuta.RunID, from, by string) 
 		}
 	}
 	again := batuta.Run{App: old.App, Kind: old.Kind, Push: old.Push, Environment: old.Environment, By: by}
-	again.Push.Forge, again.Push.Delivery = byHand, ""
+	again.Push.Forge, again.Push.Delivery = ByHand, ""
 	if from != "" {
 		if again.Steps, err = stepsBefore(old, from); err != nil {
 			return 0, err
@@ -130,7 +130,7 @@ func (p *Pipeline) Order(ctx context.Context, o Order) (batuta.RunID, error) {
 	id, err := p.enqueue(ctx, batuta.Run{
 		App: o.App, Kind: o.Kind, Status: status, Environment: o.Environment, Release: proposal.Release.Number, From: proposal.From,
 		Approved: o.Approved, By: o.By,
-		Push: batuta.Push{App: o.App, Forge: byHand, Revision: proposal.Release.Revision, Message: proposal.Release.Message, Sender: o.By, Received: time.Now()},
+		Push: batuta.Push{App: o.App, Forge: ByHand, Revision: proposal.Release.Revision, Message: proposal.Release.Message, Sender: o.By, Received: time.Now()},
 	})
 	if err == nil && wait && rules.mayApprove(o.By) == nil {
 		err = p.Approve(ctx, id, o.By)
@@ -163,11 +163,6 @@ func (j *journey) order(ctx context.Context) error {
 	r, err := j.Store.Release(ctx, j.run.App, j.run.Release)
 	if err != nil {
 		return err
-	}
-	if j.run.Kind == batuta.RunPromotion && len(j.run.Steps) == 0 { // it may have waited until the window closed
-		if err := j.app.terms(r, j.run.Environment).open(time.Now()); err != nil {
-			return err
-		}
 	}
 	return j.deploy(ctx, r, j.run.Environment)
 }

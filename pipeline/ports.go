@@ -92,8 +92,8 @@ type (
 	// Approvals keeps who said yes to what.
 	Approvals interface {
 		// Approve saves that a person said yes to the plan of a waiting run,
-		// and queues the run once as many as it needs have.
-		Approve(ctx context.Context, id batuta.RunID, by string, need int) (queued bool, err error)
+		// and queues the run once those who have are enough.
+		Approve(ctx context.Context, id batuta.RunID, by string, enough func(people []string) bool) (queued bool, err error)
 		// Waiting lists the runs that wait for approvals of what goes to an
 		// environment, oldest first.
 		Waiting(ctx context.Context, app batuta.AppName, env batuta.EnvironmentName) ([]batuta.Run, error)

@@ -13,7 +13,7 @@ import (
 // their log, as run 1 of a store that is empty. Nothing is released or
 // deployed. The revision is what the images are tagged with.
 func Rehearse(ctx context.Context, c Config, app App, rev batuta.Revision, r Recipe) error {
-	push := batuta.Push{App: app.Name, Forge: byHand, Delivery: "rehearsal", Revision: rev, Received: time.Now()}
+	push := batuta.Push{App: app.Name, Forge: ByHand, Delivery: "rehearsal", Revision: rev, Received: time.Now()}
 	if _, err := c.Store.Accept(ctx, push); err != nil {
 		return err
 	}

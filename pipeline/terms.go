@@ -59,6 +59,18 @@ func (t terms) mayApprove(by string) error {
 	return &batuta.Error{Kind: batuta.Denied, Message: fmt.Sprintf("%s is not among those who approve what goes to %s", by, t.env), Hint: "they are " + strings.Join(all, ", ")}
 }
 
+// enough tells whether these people's yes will do. Of who may not approve any
+// more it does not count.
+func (t terms) enough(people []string) bool {
+	count := 0
+	for _, name := range people {
+		if t.mayApprove(name) == nil {
+			count++
+		}
+	}
+	return count >= t.approvals()
+}
+
 // open tells why the environment takes nothing at an instant.
 func (t terms) open(at time.Time) error {
 	for _, rules := range []batuta.Stage{t.floor, t.own} {

@@ -16,7 +16,7 @@ import (
 
 // The forges of pushes that no forge sent.
 const (
-	byHand  = "manual" // a person asked for it
+	ByHand  = "manual" // a person asked for it
 	byClock = "cron"   // it was due
 	byPoll  = "poll"   // the repository was looked at
 	byBase  = "base"   // what it is built from has changed
@@ -24,7 +24,7 @@ const (
 
 // asked tells whether a run was asked for as it is, and so needs no trigger.
 func asked(p batuta.Push) bool {
-	return p.Forge == byHand || p.Forge == byClock || p.Forge == byBase || p.Forge == batuta.ByRegistry
+	return p.Forge == ByHand || p.Forge == byClock || p.Forge == byBase || p.Forge == batuta.ByRegistry
 }
 
 // skipMark in a commit's message says that its push starts nothing. The forms

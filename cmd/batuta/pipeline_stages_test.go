@@ -232,3 +232,68 @@ func TestWindowsAndFreezes(t *testing.T) {
 		})
 	}
 }
+
+// TestTheYesOfWhoMayNotApproveAnyMoreDoesNotCount has one of two who approve
+// leave before the other says yes.
+func TestTheYesOfWhoMayNotApproveAnyMoreDoesNotCount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	rules := func(approvers ...string) {
+		w.floors = map[batuta.EnvironmentName]batuta.Stage{"production": {Approvals: 2, Approvers: approvers}}
+	}
+	rules("ana", "ben", "eva")
+	s := w.open(t, nil)
+	stop := s.work(t)
+	s.succeeds(t, s.push(t, "one"))
+	id, err := s.asks(t, "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	rules("ben", "eva")
+	s = w.start(t)
+	refused(t, s.Approve(t.Context(), id, "ana"), batuta.Denied, "ana is not among those who approve")
+	if err := s.Approve(t.Context(), id, "ben"); err != nil {
+		t.Fatal(err)
+	}
+	if run, err := s.store.Run(t.Context(), id); err != nil || run.Status != batuta.RunWaiting {
+		t.Errorf("with one yes that counts of two it is %s, %v", run.Status, err)
+	}
+	if err := s.Approve(t.Context(), id, "eva"); err != nil {
+		t.Fatal(err)
+	}
+	s.succeeds(t, id)
+}
+
+// TestAFreezeHoldsForWhatHasNotBegun has a server die when it is about to
+// promote, and production be frozen when the next one starts.
+func TestAFreezeHoldsForWhatHasNotBegun(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.open(t, nil)
+	stop := s.work(t)
+	s.succeeds(t, s.push(t, "one"))
+	stop()
+	s = w.open(t, nil)
+	id, err := s.asks(t, "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, lease, err := s.store.Claim(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.SaveStep(t.Context(), lease, batuta.Step{Name: "deploy production", Status: batuta.StepRunning, Started: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	today := time.Now().UTC()
+	w.floors = map[batuta.EnvironmentName]batuta.Stage{"production": {Freeze: []string{today.AddDate(0, 0, -1).Format(time.DateOnly) + ".." + today.AddDate(0, 0, 1).Format(time.DateOnly)}}}
+	s = w.start(t)
+	run := s.ended(t, id)
+	if run.Status != batuta.RunFailed || !strings.Contains(run.Error, "production is frozen") || len(w.running("production")) > 0 {
+		t.Errorf("it %s: %s; in production run %v", run.Status, run.Error, w.running("production"))
+	}
+}

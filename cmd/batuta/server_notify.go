@@ -97,7 +97,7 @@ func (n *notifier) Addressees(what pipeline.Notice) []string {
 // Deliver makes one attempt to bring a letter to whom it is for.
 func (n *notifier) Deliver(ctx context.Context, l pipeline.Letter) error {
 	if l.To == n.statuses.addressee(l.Notice) {
-		return n.statuses.deliver(ctx, l.Notice, n.page(l.Run))
+		return n.statuses.deliver(ctx, l.Notice, n.page)
 	}
 	for _, one := range n.listed {
 		if topic, wants := one.topic(l.Notice); wants && one.name == l.To {

@@ -58,9 +58,14 @@ func (all statuses) addressee(n pipeline.Notice) string {
 	return "status of " + string(n.App)
 }
 
-func (all statuses) deliver(ctx context.Context, n pipeline.Notice, url string) error {
+// deliver shows a run at its commit. One that was skipped leaves there what
+// stood before: a branch that starts nothing does not make good what failed.
+func (all statuses) deliver(ctx context.Context, n pipeline.Notice, page func(batuta.RunID) string) error {
 	f := all[n.App]
+	if n.Stands != nil {
+		n = *n.Stands
+	}
 	return f.Report(ctx, notify.Status{
-		Revision: n.Revision, Ref: n.Ref, State: states[n.Kind], Context: f.context, Description: n.Text, URL: url,
+		Revision: n.Revision, Ref: n.Ref, State: states[n.Kind], Context: f.context, Description: n.Text, URL: page(n.Run),
 	})
 }

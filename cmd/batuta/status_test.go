@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"batuta"
+	"batuta/deployer/trial"
 	"batuta/internal/config"
 	"batuta/internal/lab"
 	"batuta/pipeline"
@@ -139,4 +141,23 @@ func TestAForgeThatRefusesIsGivenUp(t *testing.T) {
 			t.Errorf("the trail has %+v, want %q", e, want)
 		}
 	}
+}
+
+// TestASkippedPushMakesNothingGood pushes a revision that failed to a branch
+// that starts nothing.
+func TestASkippedPushMakesNothingGood(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	forge := newForge(t)
+	w.tellingForge(t, forge)
+	w.edit("batuta.yml", "images:", "test: [{name: unit, run: exit 1}]\nimages:")
+	w.onTest = func(context.Context, trial.Request) (trial.Report, error) { return trial.Report{Attempts: 1}, nil }
+	s := w.start(t)
+	failed := s.ended(t, s.push(t, "one"))
+	one := string(failed.Push.Revision)
+	failure := "201 " + one + " failure: " + failed.Error
+	forge.says(t, "201 "+one+" pending: waiting for its turn", "201 "+one+" pending: running", failure)
+	forge.forget()
+	s.ended(t, s.deliver(t, batuta.Push{App: testApp, Forge: "gitea", Delivery: "y", Ref: "refs/heads/idea", Revision: failed.Push.Revision, Sender: "ben"}))
+	forge.says(t, "201 "+one+" pending: waiting for its turn", "201 "+one+" pending: running", failure)
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/nicholas-fedor/shoutrrr/pkg/router"
@@ -25,31 +26,63 @@ const longestText = 1500
 type Chat struct {
 	url  string
 	busy chan struct{} // holds one while an attempt is under way
+	hung chan struct{} // holds one for each attempt that is waited for no more
+	hang time.Duration // after which an attempt is
 }
+
+// Of an attempt nobody can say whether it will end: a connection may be half
+// open. It keeps others for longestAttempt, as one that is merely slow would be
+// told twice, and mostHung such attempts keep all.
+const (
+	longestAttempt = time.Minute
+	mostHung       = 20
+)
 
 // NewChat makes a chat of a URL. Whether it fits the service shows when a
 // message is sent.
-func NewChat(address string) *Chat { return &Chat{address, make(chan struct{}, 1)} }
+func NewChat(address string) *Chat {
+	return &Chat{address, make(chan struct{}, 1), make(chan struct{}, mostHung), longestAttempt}
+}
 
 // Send makes one attempt to bring it a message. The library has no way to break
-// off: an attempt that does not end in time goes on, and until it does, others
-// are Unavailable. The id is not told, as no chat could make use of it.
+// off: an attempt that does not end in time goes on, and for a minute others are
+// Unavailable. The id is not told, as no chat could make use of it.
 func (c *Chat) Send(ctx context.Context, _ string, m Message) error {
 	select {
 	case c.busy <- struct{}{}:
 	default:
 		return &batuta.Error{Kind: batuta.Unavailable, Message: "the attempt before has not ended"}
 	}
-	ended := make(chan error, 1)
+	ended, over := make(chan error, 1), make(chan struct{})
 	go func() {
-		defer func() { <-c.busy }()
+		defer close(over)
 		ended <- c.send(m)
 	}()
+	go c.letGo(over)
 	select {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
 		return &batuta.Error{Kind: batuta.Unavailable, Message: "it does not answer in time", Err: ctx.Err()}
+	}
+}
+
+// letGo makes room for another attempt once this one is over, or has taken too
+// long.
+func (c *Chat) letGo(over <-chan struct{}) {
+	defer func() { <-c.busy }()
+	select {
+	case <-over:
+		return
+	case <-time.After(c.hang):
+	}
+	select {
+	case <-over:
+	case c.hung <- struct{}{}:
+		go func() {
+			<-over
+			<-c.hung
+		}()
 	}
 }
 

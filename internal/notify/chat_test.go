@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -119,4 +120,34 @@ func TestTitles(t *testing.T) {
 	if body := (notify.Message{Text: strings.Repeat("ä", 3000)}).Body(); len([]rune(body)) != 1501 {
 		t.Errorf("a body has %d characters", len([]rune(body)))
 	}
+}
+
+// TestAnAttemptThatHangsDoesNotSilenceAChat has a receiver that never answers
+// the first message.
+func TestAnAttemptThatHangsDoesNotSilenceAChat(t *testing.T) {
+	t.Parallel()
+	first, over := make(chan struct{}, 1), make(chan struct{})
+	first <- struct{}{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		select {
+		case <-first:
+			<-over
+		default:
+			w.WriteHeader(http.StatusOK)
+		}
+	}))
+	t.Cleanup(func() { close(over); server.Close() })
+	chat := notify.NewChat("generic://" + strings.TrimPrefix(server.URL, "http://") + "/x?disabletls=yes").WithPatience(200 * time.Millisecond)
+	send := func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		return chat.Send(ctx, "7", wentWrong)
+	}
+	if err := send(); !errors.Is(err, batuta.Unavailable) || !strings.Contains(err.Error(), "does not answer in time") {
+		t.Fatalf("a receiver that hangs: %v", err)
+	}
+	if err := send(); !errors.Is(err, batuta.Unavailable) || !strings.Contains(err.Error(), "has not ended") {
+		t.Errorf("at once again: %v", err)
+	}
+	lab.Wait(t, time.Minute, send)
 }

@@ -9,9 +9,9 @@ import (
 )
 
 // Approve saves that a person said yes to the plan of a waiting run, in the
-// audit trail too, and queues the run once as many as it needs have. A yes
+// audit trail too, and queues the run once those who have are enough. A yes
 // that was said before changes nothing.
-func (db *DB) Approve(ctx context.Context, id batuta.RunID, by string, need int) (queued bool, err error) {
+func (db *DB) Approve(ctx context.Context, id batuta.RunID, by string, enough func(people []string) bool) (queued bool, err error) {
 	return write(ctx, db, fmt.Sprintf("approve run %d", id), func(ctx context.Context, t *tx) (bool, error) {
 		run, err := readRun(ctx, t, id)
 		if err != nil {
@@ -23,8 +23,9 @@ func (db *DB) Approve(ctx context.Context, id batuta.RunID, by string, need int)
 		if err := t.approve(ctx, run, by); err != nil {
 			return false, err
 		}
-		var have int
-		if err := t.QueryRowContext(ctx, "SELECT count(*) FROM approvals WHERE run = ?", id).Scan(&have); err != nil || have < need {
+		have, err := collect(ctx, t, func(scan func(...any) error) (person string, err error) { return person, scan(&person) },
+			"SELECT person FROM approvals WHERE run = ?", id)
+		if err != nil || !enough(have) {
 			return false, err
 		}
 		if err := t.exec(ctx, "UPDATE runs SET status = 'queued' WHERE id = ?", id); err != nil {

@@ -140,7 +140,7 @@ func (t *tx) makeWay(ctx context.Context, run batuta.Run) error {
 		return err
 	}
 	older, err := collect(ctx, t, func(scan func(...any) error) (id batuta.RunID, err error) { return id, scan(&id) },
-		"SELECT id FROM runs WHERE status = 'running' AND app = ? AND lane = ? AND id < ? AND cancel_by = ''", run.App, lane(run), run.ID)
+		"SELECT id FROM runs WHERE status = 'running' AND app = ? AND lane = ? AND id < ? AND forge <> ? AND cancel_by = ''", run.App, lane(run), run.ID, pipeline.ByHand)
 	for _, id := range slices.Sorted(slices.Values(older)) {
 		err = errors.Join(err,
 			t.exec(ctx, "UPDATE runs SET cancel_by = ? WHERE id = ?", fmt.Sprintf("run %d", run.ID), id),

@@ -166,15 +166,16 @@ func (t *tx) acceptBy(ctx context.Context, p batuta.Push, by string) (batuta.Run
 	return run.ID, t.makeWay(ctx, run)
 }
 
-// supersede ends what is queued in the lane of run and came before it.
+// supersede ends what is queued in the lane of run and came before it. What
+// was to go to another environment is none of its business.
 func (t *tx) supersede(ctx context.Context, run batuta.Run) error {
 	older, err := t.superseded(ctx, run)
 	if err != nil {
 		return err
 	}
 	err = t.exec(ctx, `UPDATE runs SET status = 'superseded', ended = ?, error = ?
-		WHERE status = 'queued' AND app = ? AND lane = ? AND id < ?`,
-		micros(now()), supersededBy(run.ID), run.App, lane(run), run.ID)
+		WHERE status = 'queued' AND app = ? AND lane = ? AND id < ? AND environment = ?`,
+		micros(now()), supersededBy(run.ID), run.App, lane(run), run.ID, run.Environment)
 	for _, id := range older {
 		err = errors.Join(err, t.tellRun(ctx, id))
 	}
@@ -188,7 +189,7 @@ func (t *tx) superseded(ctx context.Context, run batuta.Run) ([]batuta.RunID, er
 		return nil, nil
 	}
 	return collect(ctx, t, func(scan func(...any) error) (id batuta.RunID, err error) { return id, scan(&id) },
-		"SELECT id FROM runs WHERE status = 'queued' AND app = ? AND lane = ? AND id < ?", run.App, lane(run), run.ID)
+		"SELECT id FROM runs WHERE status = 'queued' AND app = ? AND lane = ? AND id < ? AND environment = ?", run.App, lane(run), run.ID, run.Environment)
 }
 
 func (t *tx) enqueue(ctx context.Context, r batuta.Run) (batuta.RunID, error) {

@@ -57,6 +57,9 @@ func (db *DB) EndRun(ctx context.Context, l pipeline.Lease, status batuta.RunSta
 		if err != nil {
 			return err
 		}
+		if err := t.endSteps(ctx, l.Run, status, why); err != nil {
+			return err
+		}
 		if err := t.exec(ctx, "DELETE FROM environment_holds WHERE run = ?", l.Run); err != nil {
 			return err
 		}
@@ -65,6 +68,15 @@ func (db *DB) EndRun(ctx context.Context, l pipeline.Lease, status batuta.RunSta
 		}
 		return t.tellRun(ctx, l.Run)
 	})
+}
+
+// endSteps ends the steps whose end could not be saved.
+func (t *tx) endSteps(ctx context.Context, run batuta.RunID, status batuta.RunStatus, why string) error {
+	to := batuta.StepFailed
+	if status == batuta.RunCancelled {
+		to = batuta.StepCancelled
+	}
+	return t.exec(ctx, "UPDATE steps SET status = ?, error = ?, ended = ? WHERE run = ? AND status = ?", to, why, micros(now()), run, batuta.StepRunning)
 }
 
 // abandon ends the deployments that a run began and did not end.

@@ -74,10 +74,32 @@ func (t *tx) tellRun(ctx context.Context, id batuta.RunID) error {
 			return err
 		}
 	}
-	if n, ok := pipeline.NoticeOfRun(run, before); ok {
-		return t.tell(ctx, n)
+	n, ok := pipeline.NoticeOfRun(run, before)
+	if !ok {
+		return nil
 	}
-	return nil
+	if run.Status == batuta.RunSkipped {
+		if n.Stands, err = t.standing(ctx, run); err != nil {
+			return err
+		}
+	}
+	return t.tell(ctx, n)
+}
+
+// standing is what there is to tell of the newest other run of the revision of
+// one that was skipped; nil if there is none.
+func (t *tx) standing(ctx context.Context, skipped batuta.Run) (*pipeline.Notice, error) {
+	if skipped.Push.Revision == "" || !t.wanted(skipped.App, pipeline.RunSkipped) {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	other, err := scanRun(t.QueryRowContext(ctx, "SELECT "+runColumns+` FROM runs
+		WHERE app = ? AND kind = ? AND revision = ? AND id <> ? AND status NOT IN (?, ?) ORDER BY id DESC LIMIT 1`,
+		skipped.App, batuta.RunPush, skipped.Push.Revision, skipped.ID, batuta.RunSkipped, batuta.RunSuperseded).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	n, _ := pipeline.NoticeOfRun(other, "")
+	return &n, err
 }
 
 // before is how the last run before another ended that was in its lane or went
