@@ -20,7 +20,7 @@ type Notice struct {
 	RunKind     batuta.RunKind         `json:"run_kind,omitempty"`
 	Revision    batuta.Revision        `json:"revision,omitempty"`  // what the run is about, once it is known
 	Ref         string                 `json:"ref,omitempty"`       // what was pushed to, as the forge names it
-	Recovered   bool                   `json:"recovered,omitempty"` // it went live, and the run before it failed
+	Recovered   bool                   `json:"recovered,omitempty"` // it went well, and the run before it failed
 	Text        string                 `json:"text"`
 	Stands      *Notice                `json:"stands,omitempty"` // of a run that was skipped: what another run makes of the same revision
 	Told        []Told                 `json:"told,omitempty"`   // whom batuta.yml has told of it, beside those whom server.yml does
@@ -60,6 +60,10 @@ func (n Notice) Topics() []batuta.Topic {
 		return []batuta.Topic{batuta.OnFailed}
 	case ApprovalWanted:
 		return []batuta.Topic{batuta.OnApproval}
+	case RunPassed:
+		if n.Recovered {
+			return []batuta.Topic{batuta.OnRecovery}
+		}
 	case WentLive:
 		var all []batuta.Topic
 		if n.Recovered {
@@ -115,7 +119,7 @@ func NoticeOfRun(run batuta.Run, before batuta.RunStatus) (Notice, bool) {
 		n.Kind, n.Recovered = WentLive, before == batuta.RunFailed
 		n.Text = fmt.Sprintf("release %d is live in %s", run.Release, run.Environment)
 		if run.Environment == "" { // such as a pull request's
-			n.Kind, n.Recovered, n.Text = RunPassed, false, "built and tested"
+			n.Kind, n.Text = RunPassed, "built and tested"
 		}
 	}
 	return n, n.Kind != "" && run.By != byDrift && run.By != byMoves

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"batuta"
 	"batuta/internal/archive"
 	"batuta/internal/config"
 	"batuta/internal/store"
@@ -66,8 +68,8 @@ func (p *program) backUp(ctx context.Context, data, file string, leave leftOut) 
 		return "", err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	snapshots := file + ".database" // nobody else writes the archive, so what is there was left by one that was killed
-	if err := errors.Join(os.RemoveAll(snapshots), os.Mkdir(snapshots, 0o700)); err != nil {
+	snapshots := file + ".database"
+	if err := errors.Join(sweepSnapshots(snapshots), os.Mkdir(snapshots, 0o700)); err != nil {
 		return "", fmt.Errorf("copy database: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(snapshots)) }()
@@ -94,6 +96,20 @@ func (p *program) backUp(ctx context.Context, data, file string, leave leftOut) 
 	}
 	size, err := w.Commit()
 	return fmt.Sprintf("%s: %.1f MB", file, float64(size)/1e6), err
+}
+
+// sweepSnapshots removes what a backup that was killed has left: nobody else
+// writes the archive now. A directory that holds anything else is somebody's.
+func sweepSnapshots(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	foreign := slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !strings.HasPrefix(e.Name(), "batuta.db") })
+	if err != nil || foreign {
+		return errors.Join(err, &batuta.Error{Kind: batuta.Conflict, Message: dir + " is not of a backup", Hint: "move it away, or write another file"})
+	}
+	return os.RemoveAll(dir)
 }
 
 // addIfThere adds what a server of an older version does not have yet.

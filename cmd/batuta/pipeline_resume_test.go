@@ -122,6 +122,59 @@ func TestTheEndOfARunIsSavedInTheEnd(t *testing.T) {
 	s.succeeds(t, s.push(t, "two"))
 }
 
+// full is a store whose disk is full for a while, once
+// a deployment has done its work.
+type full struct {
+	pipeline.Store
+	refuses *atomic.Int32 // how many writes
+}
+
+func (f full) EndDeployment(ctx context.Context, l pipeline.Lease, id batuta.DeploymentID, status batuta.DeploymentStatus, why string) error {
+	if f.refuses.Add(-1) >= 0 {
+		return &batuta.Error{Kind: batuta.Unavailable, Message: "no space left on device"}
+	}
+	return f.Store.EndDeployment(ctx, l, id, status, why)
+}
+
+func (f full) SaveStep(ctx context.Context, l pipeline.Lease, s batuta.Step) error {
+	if s.Name == "deploy qa" && s.Status != batuta.StepRunning && f.refuses.Add(-1) >= 0 {
+		return &batuta.Error{Kind: batuta.Unavailable, Message: "no space left on device"}
+	}
+	return f.Store.SaveStep(ctx, l, s)
+}
+
+// TestAFullDiskLosesNoDeployment has the disk be full for a moment when a
+// deployment has done its work, and when the server is told to stop meanwhile.
+func TestAFullDiskLosesNoDeployment(t *testing.T) {
+	t.Parallel()
+	for _, refusals := range []int32{1, 2} {
+		w := newWorld(t)
+		refuses := &atomic.Int32{}
+		refuses.Store(refusals)
+		s := w.open(t, func(kept pipeline.Store) pipeline.Store { return full{kept, refuses} })
+		s.work(t)
+		run := s.succeeds(t, s.push(t, "one"))
+		if d, err := s.store.Current(t.Context(), testApp, "qa"); err != nil || d.Run != run.ID || d.Status != batuta.Live {
+			t.Errorf("live is %+v, %v", d, err)
+		}
+	}
+	w := newWorld(t)
+	refuses := &atomic.Int32{}
+	refuses.Store(1000)
+	s := w.open(t, func(kept pipeline.Store) pipeline.Store { return full{kept, refuses} })
+	stop := s.work(t)
+	id := s.push(t, "one")
+	lab.Wait(t, time.Minute, func() error {
+		if refuses.Load() == 1000 {
+			return errors.New("nothing was refused yet")
+		}
+		return nil
+	})
+	stop()
+	w.start(t).succeeds(t, id)
+	want(t, w.running("qa"), "web-1@a=one")
+}
+
 func TestOldTreesAreSwept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -25,14 +26,24 @@ const longestText = 1500
 // secret as a whole.
 type Chat struct {
 	url  string
-	busy chan struct{} // holds one while an attempt is under way
-	hung chan struct{} // holds one for each attempt that is waited for no more
-	hang time.Duration // after which an attempt is
+	hang time.Duration // after which an attempt is waited for no more
+
+	mu   sync.Mutex // guards what follows
+	last *attempt   // nil: whoever made it knows how it ended
+	hung int        // attempts that are waited for no more
+}
+
+// attempt is a message on its way.
+type attempt struct {
+	id    string
+	began time.Time
+	over  chan struct{} // closed once err is known
+	err   error
 }
 
 // Of an attempt nobody can say whether it will end: a connection may be half
 // open. It keeps others for longestAttempt, as one that is merely slow would be
-// told twice, and mostHung such attempts keep all.
+// told twice; then there may be others, unless mostHung such attempts go on.
 const (
 	longestAttempt = time.Minute
 	mostHung       = 20
@@ -40,49 +51,73 @@ const (
 
 // NewChat makes a chat of a URL. Whether it fits the service shows when a
 // message is sent.
-func NewChat(address string) *Chat {
-	return &Chat{address, make(chan struct{}, 1), make(chan struct{}, mostHung), longestAttempt}
-}
+func NewChat(address string) *Chat { return &Chat{url: address, hang: longestAttempt} }
 
-// Send makes one attempt to bring it a message. The library has no way to break
-// off: an attempt that does not end in time goes on, and for a minute others are
-// Unavailable. The id is not told, as no chat could make use of it.
-func (c *Chat) Send(ctx context.Context, _ string, m Message) error {
-	select {
-	case c.busy <- struct{}{}:
-	default:
+// Send makes one attempt to bring it a message, or goes on waiting for the one
+// that is under way with the same id. The library has no way to break off: an
+// attempt that does not end in time goes on, and for a minute messages of
+// another id are Unavailable. The id is not told, as no chat could make use of
+// it.
+func (c *Chat) Send(ctx context.Context, id string, m Message) error {
+	a := c.attempt(id, m)
+	if a == nil {
 		return &batuta.Error{Kind: batuta.Unavailable, Message: "the attempt before has not ended"}
 	}
-	ended, over := make(chan error, 1), make(chan struct{})
-	go func() {
-		defer close(over)
-		ended <- c.send(m)
-	}()
-	go c.letGo(over)
 	select {
-	case err := <-ended:
-		return err
+	case <-a.over:
+		c.forget(a)
+		return a.err
 	case <-ctx.Done():
 		return &batuta.Error{Kind: batuta.Unavailable, Message: "it does not answer in time", Err: ctx.Err()}
 	}
 }
 
-// letGo makes room for another attempt once this one is over, or has taken too
-// long.
-func (c *Chat) letGo(over <-chan struct{}) {
-	defer func() { <-c.busy }()
-	select {
-	case <-over:
-		return
-	case <-time.After(c.hang):
-	}
-	select {
-	case <-over:
-	case c.hung <- struct{}{}:
+// attempt is the one under way, if it is of this message, or else a new one;
+// nil if there can be none now.
+func (c *Chat) attempt(id string, m Message) *attempt {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if last := c.last; last != nil && !last.isOver() {
+		switch late := time.Since(last.began) > c.hang; {
+		case !late && last.id == id:
+			return last
+		case !late || c.hung == mostHung:
+			return nil
+		}
+		c.hung++
 		go func() {
-			<-over
-			<-c.hung
+			<-last.over
+			c.mu.Lock()
+			c.hung--
+			c.mu.Unlock()
 		}()
+	} else if last != nil && last.id == id && last.err == nil {
+		return last // it was taken, if late
+	}
+	a := &attempt{id: id, began: time.Now(), over: make(chan struct{})}
+	c.last = a
+	go func() {
+		defer close(a.over)
+		a.err = c.send(m)
+	}()
+	return a
+}
+
+func (a *attempt) isOver() bool {
+	select {
+	case <-a.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// forget lets go of an attempt whose end has been told.
+func (c *Chat) forget(a *attempt) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == a {
+		c.last = nil
 	}
 }
 

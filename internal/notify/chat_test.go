@@ -85,7 +85,7 @@ func TestAChatThatRefuses(t *testing.T) {
 	}
 }
 
-// TestAChatThatHangs is let go of in time, and not told twice at once.
+// TestAChatThatHangs is let go of in time, and told nothing else at once.
 func TestAChatThatHangs(t *testing.T) {
 	t.Parallel()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0") // takes connections, and says nothing
@@ -98,8 +98,8 @@ func TestAChatThatHangs(t *testing.T) {
 	if err := chat.Send(ctx, "7", wentWrong); !errors.Is(err, batuta.Unavailable) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the first attempt: %v", err)
 	}
-	if err := chat.Send(t.Context(), "7", wentWrong); !errors.Is(err, batuta.Unavailable) || !strings.Contains(err.Error(), "has not ended") {
-		t.Errorf("the second attempt: %v", err)
+	if err := chat.Send(t.Context(), "8", wentWrong); !errors.Is(err, batuta.Unavailable) || !strings.Contains(err.Error(), "has not ended") {
+		t.Errorf("another message: %v", err)
 	}
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
@@ -138,16 +138,42 @@ func TestAnAttemptThatHangsDoesNotSilenceAChat(t *testing.T) {
 	}))
 	t.Cleanup(func() { close(over); server.Close() })
 	chat := notify.NewChat("generic://" + strings.TrimPrefix(server.URL, "http://") + "/x?disabletls=yes").WithPatience(200 * time.Millisecond)
-	send := func() error {
+	send := func(id string) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
-		return chat.Send(ctx, "7", wentWrong)
+		return chat.Send(ctx, id, wentWrong)
 	}
-	if err := send(); !errors.Is(err, batuta.Unavailable) || !strings.Contains(err.Error(), "does not answer in time") {
+	if err := send("7"); !errors.Is(err, batuta.Unavailable) || !strings.Contains(err.Error(), "does not answer in time") {
 		t.Fatalf("a receiver that hangs: %v", err)
 	}
-	if err := send(); !errors.Is(err, batuta.Unavailable) || !strings.Contains(err.Error(), "has not ended") {
-		t.Errorf("at once again: %v", err)
+	if err := send("8"); !errors.Is(err, batuta.Unavailable) || !strings.Contains(err.Error(), "has not ended") {
+		t.Errorf("another at once: %v", err)
 	}
-	lab.Wait(t, time.Minute, send)
+	lab.Wait(t, time.Minute, func() error { return send("8") })
+}
+
+// TestASlowChatIsToldOnce has a receiver take its time for a message.
+func TestASlowChatIsToldOnce(t *testing.T) {
+	t.Parallel()
+	got, answer := make(chan struct{}, 10), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		got <- struct{}{}
+		<-answer
+	}))
+	t.Cleanup(server.Close)
+	chat := notify.NewChat("generic://" + strings.TrimPrefix(server.URL, "http://") + "/x?disabletls=yes")
+	for range 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		if err := chat.Send(ctx, "7", wentWrong); !errors.Is(err, batuta.Unavailable) {
+			t.Errorf("before it has answered: %v", err)
+		}
+		cancel()
+	}
+	close(answer)
+	if err := chat.Send(t.Context(), "7", wentWrong); err != nil {
+		t.Error(err)
+	}
+	if len(got) != 1 {
+		t.Errorf("it was told %d times", len(got))
+	}
 }

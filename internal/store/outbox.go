@@ -102,14 +102,15 @@ func (t *tx) standing(ctx context.Context, skipped batuta.Run) (*pipeline.Notice
 	return &n, err
 }
 
-// before is how the last run before another ended that was in its lane or went
-// to its environment; empty if there is none.
+// before is how the last run before another ended that was in its lane, and the
+// last that went to its environment: failed if either did, empty if there is
+// none.
 func (t *tx) before(ctx context.Context, run batuta.Run) (status batuta.RunStatus, err error) {
 	err = t.QueryRowContext(ctx, `SELECT status FROM (
 			SELECT id, status FROM (SELECT id, status FROM runs WHERE app = ? AND lane = ? AND id < ? AND status IN ('succeeded', 'failed') ORDER BY id DESC LIMIT 1) AS of_lane
 			UNION ALL
 			SELECT id, status FROM (SELECT id, status FROM runs WHERE app = ? AND environment = ? AND environment <> '' AND id < ? AND status IN ('succeeded', 'failed') ORDER BY id DESC LIMIT 1) AS of_environment
-		) AS outcomes ORDER BY id DESC LIMIT 1`,
+		) AS outcomes ORDER BY CASE status WHEN 'failed' THEN 0 ELSE 1 END LIMIT 1`,
 		run.App, lane(run), run.ID, run.App, run.Environment, run.ID).Scan(&status)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
@@ -139,14 +140,19 @@ func (db *DB) ClaimLetter(ctx context.Context, busy []string) (pipeline.Letter, 
 	}
 }
 
-// nextLetter finds the letter to claim. In each lane only the oldest counts.
+// patience is how often a letter is tried before it lets those after it pass:
+// it may be refused for what it says.
+const patience = 5
+
+// nextLetter finds the letter to claim. In each lane only the oldest counts, of
+// those that have not lost their turn.
 func nextLetter(busy int) string {
 	notBusy := ""
 	if busy > 0 {
 		notBusy = "target NOT IN (?" + strings.Repeat(", ?", busy-1) + ") AND "
 	}
 	return `SELECT id FROM outbox AS letter WHERE ended = 0 AND ` + notBusy + `(holder = '' AND next <= ? OR holder NOT IN ('', ?))
-		AND NOT EXISTS (SELECT 1 FROM outbox WHERE ended = 0 AND target = letter.target AND lane = letter.lane AND id < letter.id)
+		AND NOT EXISTS (SELECT 1 FROM outbox WHERE ended = 0 AND target = letter.target AND lane = letter.lane AND id < letter.id AND tries < ` + fmt.Sprint(patience) + `)
 		ORDER BY id LIMIT 1`
 }
 

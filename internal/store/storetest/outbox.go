@@ -110,6 +110,57 @@ func knowsRecovery(t *testing.T, l *lab) {
 	}
 }
 
+// knowsRecoveryOfEither has another branch mend the environment before the one
+// that failed is well again.
+func knowsRecoveryOfEither(t *testing.T, l *lab) {
+	l.told()
+	for n, c := range []struct {
+		ref       string
+		status    batuta.RunStatus
+		recovered bool
+	}{
+		{"main", batuta.RunFailed, false}, {"other", batuta.RunSucceeded, true}, {"main", batuta.RunSucceeded, true}, {"main", batuta.RunSucceeded, false},
+	} {
+		lease := l.claim(l.accept(push("portal", c.ref, n+1)))
+		l.must(l.SaveRun(t.Context(), lease, batuta.Run{Push: push("portal", c.ref, n+1), Environment: "qa"}))
+		l.end(lease, c.status)
+		for {
+			got, err := l.ClaimLetter(t.Context(), nil)
+			if errors.Is(err, batuta.NotFound) {
+				break
+			}
+			l.must(err)
+			l.must(l.EndLetter(t.Context(), got, ""))
+			if got.Kind == pipeline.WentLive && got.Recovered != c.recovered {
+				t.Errorf("run %d of %s: recovered is %v", n+1, c.ref, got.Recovered)
+			}
+		}
+	}
+}
+
+// letsOthersPass has a letter refused for what it says.
+func letsOthersPass(t *testing.T, l *lab) {
+	l.told()
+	at := time.Now()
+	for _, kind := range []pipeline.NoticeKind{pipeline.DriftSeen, pipeline.DriftGone} {
+		l.must(l.Tell(t.Context(), pipeline.Notice{At: at, Kind: kind, App: "portal"}))
+	}
+	for range 5 {
+		got, err := l.ClaimLetter(t.Context(), nil)
+		l.must(err)
+		if got.Kind != pipeline.DriftSeen {
+			t.Fatalf("after %d tries it is the turn of %s", got.Tries, got.Kind)
+		}
+		l.must(l.PostponeLetter(t.Context(), got, time.Now(), "it cannot parse that"))
+	}
+	got, err := l.ClaimLetter(t.Context(), nil)
+	l.must(err)
+	l.must(l.PostponeLetter(t.Context(), got, time.Now().Add(time.Hour), "it cannot parse that"))
+	if got, err = l.ClaimLetter(t.Context(), nil); err != nil || got.Kind != pipeline.DriftGone {
+		t.Errorf("who waits behind is %s, %v", got.Kind, err)
+	}
+}
+
 // deliversInOrder keeps the order of a lane, whatever is in the way of others.
 func deliversInOrder(t *testing.T, l *lab) {
 	l.told()

@@ -70,6 +70,8 @@ func Test(t *testing.T, open Opener) {
 		"the rules in force are known":      knowsTheRules,
 		"a recovery is known":               knowsRecovery,
 		"letters keep their order":          deliversInOrder,
+		"a recovery of either is known":     knowsRecoveryOfEither,
+		"a refused letter lets others pass": letsOthersPass,
 		"letters outlive their server":      keepsLetters,
 		"ships and drift are told of":       tellsOfShipsAndDrift,
 		"as many approve as it needs":       countsApprovals,
