@@ -41,19 +41,34 @@ func (b bases) add(reference, digest string) {
 }
 
 // read takes the images of a provenance, which knows them better than the
-// steps' names do: those have no digest for a named context.
+// steps' names do: those have no digest for a named context, and one also where
+// the Dockerfile gives none. One that the Dockerfile names by tag and digest is
+// the one of that digest, whatever the tag comes to mean, and so has no tag.
 func (b bases) read(said provenance) {
+	moving := bases{}
 	for _, text := range said {
 		var p predicate
 		if json.Unmarshal(text, &p) != nil {
 			continue
 		}
 		for _, d := range p.BuildDefinition.ResolvedDependencies {
-			if reference, _, err := purl.PURLToRef(d.URI); err == nil {
-				reference, _, _ = strings.Cut(reference, "@")
-				b.add(reference, "sha256:"+d.Digest["sha256"])
+			named, _, err := purl.PURLToRef(d.URI)
+			if err != nil {
+				continue
 			}
+			reference, _, pinned := strings.Cut(named, "@")
+			if !pinned {
+				moving.add(reference, "sha256:"+d.Digest["sha256"])
+				continue
+			}
+			delete(b, reference) // the name of the step is no better
+			folder, name := path.Split(reference)
+			name, _, _ = strings.Cut(name, ":")
+			b.add(folder+name, "sha256:"+d.Digest["sha256"])
 		}
+	}
+	for reference, digest := range moving {
+		b.add(reference, string(digest))
 	}
 }
 

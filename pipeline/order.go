@@ -207,6 +207,12 @@ func (p *Pipeline) promotable(ctx context.Context, app App, o Order, from batuta
 	if err != nil {
 		return r, err
 	}
+	if i := slices.Index(r.Order, o.Environment); o.From == "" && i > 0 && r.Order[i-1] != from { // the newest release has another order
+		return batuta.Release{}, &batuta.Error{
+			Kind: batuta.Conflict, Message: fmt.Sprintf("release %d goes to %s before %s", r.Number, r.Order[i-1], o.Environment),
+			Hint: fmt.Sprintf("bring it there first, and promote it with --from %s", r.Order[i-1]),
+		}
+	}
 	return r, p.admit(ctx, o, from, r)
 }
 

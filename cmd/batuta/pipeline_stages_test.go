@@ -297,3 +297,19 @@ func TestAFreezeHoldsForWhatHasNotBegun(t *testing.T) {
 		t.Errorf("it %s: %s; in production run %v", run.Status, run.Error, w.running("production"))
 	}
 }
+
+// TestAReleaseGoesByItsOwnOrder promotes a release, of which the newest one,
+// of another branch, leaves out a stage.
+func TestAReleaseGoesByItsOwnOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.files["environments/preview.yml"] = qaDocument
+	w.edit("batuta.yml", "promote: [qa, production]", "promote: [qa, preview, production]")
+	s := w.start(t)
+	s.succeeds(t, s.push(t, "one"))
+	w.edit("batuta.yml", "promote: [qa, preview, production]", "promote: [qa, production]")
+	s.succeeds(t, s.push(t, "two"))
+	s.succeeds(t, s.order(t, pipeline.Order{Kind: batuta.RunRollback, Environment: "qa"}))
+	_, err := s.asks(t, "ana")
+	refused(t, err, batuta.Conflict, "release 1 goes to preview before production")
+}
