@@ -51,9 +51,12 @@ func (f *Fleet) Apply(ctx context.Context, plan Plan, log func(Event)) (Outcome,
 		return r.refused(ctx), err
 	}
 	if err := r.carryAllOut(ctx); err != nil {
-		return r.undo(ctx, err)
+		outcome, err := r.undo(ctx, err)
+		r.forgetHooks(ctx, outcome.Status)
+		return outcome, err
 	}
 	r.clean(ctx)
+	r.forgetHooks(ctx, batuta.Live) // last: what was left of the old would have them run again
 	return Outcome{Status: batuta.Live, Failed: r.tolerated()}, nil
 }
 
@@ -99,6 +102,7 @@ type rollout struct {
 	off   map[string]*stopping         // containers that were stopped, by id
 	begun []*group                     // those that were entered, in their order
 	done  map[batuta.InstanceName]bool // hooks
+	stand []Container                  // of hooks that are done, until the deployment has ended
 }
 
 // task is one change being made.

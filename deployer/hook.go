@@ -186,6 +186,10 @@ func (r *rollout) onFailure(ctx context.Context) {
 func (r *rollout) hooks(ctx context.Context, g *group, moment string, hooks []Hook) error {
 	for n, h := range hooks {
 		i := h.marked(g.service, moment, n)
+		if moment == hookBefore && r.wasDone(i.Name) {
+			r.hookSays(g, i, fmt.Sprintf("hook %s of %s was done before the deployment was interrupted", moment, g.service), 0)
+			continue
+		}
 		began := time.Now()
 		if err := r.run(ctx, i, cmp.Or(h.Timeout, defaultHookTimeout)); err != nil {
 			return &failure{g.service, fmt.Sprintf("hook %s of %s on %s: %s", moment, g.service, i.Ship, commandText(i.Command)), err}
@@ -200,6 +204,12 @@ func (r *rollout) isDone(hook batuta.InstanceName) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done[hook] = true
+}
+
+func (r *rollout) wasDone(hook batuta.InstanceName) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.done[hook]
 }
 
 func (r *rollout) hookSays(g *group, i Instance, text string, took time.Duration) {
@@ -217,7 +227,7 @@ func (r *rollout) run(ctx context.Context, i Instance, timeout time.Duration) (e
 	if err != nil {
 		return err
 	}
-	defer func() { r.dispose(ctx, Container{ID: id, Ship: i.Ship}, err) }()
+	defer func() { r.dispose(ctx, Container{ID: id, Ship: i.Ship, Spec: i.Spec}, err) }()
 	if err := r.fleet.act(ctx, 0, func(ctx context.Context) error { return ship.Start(ctx, id) }); err != nil {
 		return err
 	}
@@ -262,8 +272,14 @@ func (r *rollout) askToEnd(ctx context.Context, a awaited, i Instance) error {
 }
 
 // dispose removes a hook's container. That of a deployment which is suspended is
-// ended and stays, to run again; that of one which failed may have to.
+// ended and stays, to run again; that of one which failed may have to; and that
+// of one which was to run before all else, and did, stays until the deployment
+// has ended, to tell whoever takes it up.
 func (r *rollout) dispose(ctx context.Context, c Container, err error) {
+	if m, _ := c.hook(); err == nil && m.Hook == hookBefore {
+		r.keep(c)
+		return
+	}
 	gone := r.fleet.remove
 	owed := slices.ContainsFunc(r.owed, func(o owed) bool { return o.id == c.ID })
 	if errors.Is(context.Cause(ctx), ErrSuspended) || owed && err != nil {
@@ -290,7 +306,7 @@ func (r *rollout) print(ctx context.Context, a awaited, i Instance) error {
 // them no longer holds the lease.
 func (r *rollout) sweep(ctx context.Context) error {
 	for _, c := range r.plan.interrupted {
-		if slices.ContainsFunc(r.owed, func(o owed) bool { return o.id == c.ID }) {
+		if slices.ContainsFunc(r.owed, func(o owed) bool { return o.id == c.ID }) || r.recalls(c) {
 			continue
 		}
 		if err := r.fleet.remove(ctx, c); err != nil {

@@ -26,7 +26,7 @@ func (p Plan) String() string {
 		changes = changes[n:]
 	}
 	if len(p.Interrupted) > 0 {
-		fmt.Fprintf(&b, "hooks that were interrupted run again: %d\n", len(p.Interrupted))
+		fmt.Fprintf(&b, "hooks that were interrupted run again, unless they ended well: %d\n", len(p.Interrupted))
 	}
 	switch {
 	case len(away) > 0:
