@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"batuta"
@@ -22,7 +23,8 @@ type journey struct {
 	retries  int             // further attempts of a step when something outside does not answer
 	placed   bool            // it counts among the runs that are worked on
 
-	committed time.Time // when the run's revision was; its images are dated by it
+	fetching  sync.Mutex // of the run's tree
+	committed time.Time  // when the run's revision was; its images are dated by it
 }
 
 // skipped ends a run that is not wanted.

@@ -27,7 +27,8 @@ func TestWhatIsToldOfARun(t *testing.T) {
 		{batuta.RunSuperseded, "", "", pipeline.RunSuperseded, "why", false},
 		{batuta.RunSucceeded, "qa", batuta.RunSucceeded, pipeline.WentLive, "release 3 is live in qa", false},
 		{batuta.RunSucceeded, "qa", batuta.RunFailed, pipeline.WentLive, "release 3 is live in qa", true},
-		{batuta.RunSucceeded, "", batuta.RunFailed, pipeline.RunPassed, "built and tested", false},
+		{batuta.RunSucceeded, "", batuta.RunFailed, pipeline.RunPassed, "built and tested", true},
+		{batuta.RunSucceeded, "", batuta.RunSucceeded, pipeline.RunPassed, "built and tested", false},
 	} {
 		run.Status, run.Environment, run.Release = c.status, c.env, 3
 		n, ok := pipeline.NoticeOfRun(run, c.before)

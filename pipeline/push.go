@@ -33,7 +33,7 @@ func (j *journey) push(ctx context.Context) error {
 		return err
 	}
 	j.committed = tree.Time
-	j.run.Push.Revision, j.run.Push.Message = tree.Revision, batuta.Headline(tree.Message)
+	j.run.Push.Revision, j.run.Push.Message = tree.Revision, j.app.redact(batuta.Headline(tree.Message))
 	if err := j.Store.SaveRun(context.WithoutCancel(ctx), j.lease, j.run); err != nil {
 		return err
 	}
@@ -171,8 +171,10 @@ func (j *journey) mayPushTo(ctx context.Context, order []batuta.EnvironmentName,
 }
 
 // tree is the directory of the run's tree, fetched again if it has gone since
-// the step that fetched it.
+// the step that fetched it: by the first that needs it, for all.
 func (j *journey) tree(ctx context.Context, log io.Writer) (string, error) {
+	j.fetching.Lock()
+	defer j.fetching.Unlock()
 	dir := filepath.Join(j.dir(j.run.ID), "source")
 	if _, err := os.Stat(dir); err == nil {
 		return dir, nil

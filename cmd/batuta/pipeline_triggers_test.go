@@ -381,6 +381,30 @@ func TestARerunBeginsWhereItIsTold(t *testing.T) {
 	}
 }
 
+// TestARerunFetchesItsTreeOnce has two images built from a tree that is gone.
+func TestARerunFetchesItsTreeOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.edit("batuta.yml", "images: {", "images: {api: {dockerfile: Dockerfile}, ")
+	s := w.start(t)
+	run := s.succeeds(t, s.push(t, "one"))
+	w.mu.Lock()
+	before := w.fetches
+	w.onFetch = func(context.Context) error { time.Sleep(20 * time.Millisecond); return nil }
+	w.mu.Unlock()
+	build := slices.IndexFunc(run.Steps, func(s batuta.Step) bool { return strings.HasPrefix(s.Name, "build ") })
+	again, err := s.Rerun(t.Context(), run.ID, run.Steps[build].Name, "ana")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.succeeds(t, again)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if got := w.fetches - before; got != 1 {
+		t.Errorf("the tree was fetched %d times", got)
+	}
+}
+
 // TestAppsTakeTurns: one app's many pushes do not keep another's waiting.
 func TestAppsTakeTurns(t *testing.T) {
 	t.Parallel()

@@ -108,6 +108,9 @@ func (s *site) keepsSignatures(t *testing.T, running *server, image batuta.Image
 		if status, body := person.send(t, http.MethodDelete, image.Repository, "manifests/"+string(digest), ""); status != http.StatusForbidden {
 			t.Errorf("a person deletes %s: %d %s", digest, status, body)
 		}
+		if status, body := person.send(t, http.MethodDelete, image.Repository, "blobs/"+string(digest), ""); status != http.StatusForbidden {
+			t.Errorf("a person deletes the blob %s: %d %s", digest, status, body)
+		}
 	}
 }
 

@@ -101,8 +101,9 @@ var referrersTag = regexp.MustCompile(`^sha256-[0-9a-f]{64}$`)
 func (g gate) pass(w http.ResponseWriter, r *http.Request, push bool) {
 	name, reference := mux.Vars(r)["name"], mux.Vars(r)["reference"]
 	access := Access{Repository: name, Push: push, Referrers: referrersTag.MatchString(reference)}
-	if r.Method == http.MethodDelete && reference != "" && g.refers(r.Context(), name, reference) {
-		access.Referrers = true
+	if r.Method == http.MethodDelete {
+		blob := mux.Vars(r)["digest"] // nobody but the server has a use for that, and it may be a signature's
+		access.Referrers = access.Referrers || blob != "" || reference != "" && g.refers(r.Context(), name, reference)
 	}
 	switch g.decide(r, access) {
 	case Granted:
