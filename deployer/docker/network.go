@@ -70,10 +70,17 @@ func (s *Ship) addressed(ctx context.Context, create func(subnet) error) error {
 		if err == nil {
 			err = create(addresses)
 		}
-		if err == nil || !strings.Contains(err.Error(), "overlaps") {
+		if err == nil || !lostAddresses(err) {
 			return full(err)
 		}
 	}
+}
+
+// lostAddresses tells whether another was quicker to take addresses, which the
+// Engine notices as it reserves them or only as it makes the bridge.
+func lostAddresses(err error) bool {
+	said := err.Error()
+	return strings.Contains(said, "overlaps") || strings.Contains(said, "networks have overlapping")
 }
 
 func (s *Ship) makeNetworkOf(ctx context.Context, scope deployer.Scope, addresses subnet) error {

@@ -38,17 +38,66 @@ func (s *Ship) watch(ctx context.Context, since time.Time, each func(deployer.Oc
 		Since:   stamp(since.Add(-lookBack)),
 		Filters: filters.NewArgs(filters.Arg("type", string(events.ContainerEventType)), filters.Arg("label", labelInstance)),
 	})
-	w := watcher{lives: map[string]*lived{}}
+	w, late := watcher{lives: map[string]*lived{}}, hold{each: each}
 	for {
 		select {
 		case m := <-news:
-			if o, tells := w.read(m); tells && o.At.After(since) {
-				each(o)
+			if m.Action == events.ActionOOM && late.explain(m.Actor.ID) {
+				continue
 			}
+			if o, tells := w.read(m); tells && o.At.After(since) {
+				late.tell(o)
+			}
+		case <-late.due:
+			late.release()
 		case err := <-failed:
+			late.release()
 			return err
 		}
 	}
+}
+
+// An Engine that has much to do tells that memory was wanting up to a moment
+// after it told what that ended.
+const lateCause = time.Second
+
+// hold keeps back what happened from a crash on that may be for want of
+// memory, until that is told or can no more be, so that the order stays.
+type hold struct {
+	each func(deployer.Occurrence)
+	kept []deployer.Occurrence
+	due  <-chan time.Time
+}
+
+func (h *hold) tell(o deployer.Occurrence) {
+	const killed = 137
+	doubtful := o.Kind == deployer.Crashed && o.ExitCode == killed && !o.OOMKilled
+	switch {
+	case h.due == nil && !doubtful:
+		h.each(o)
+		return
+	case h.due == nil:
+		h.due = time.After(lateCause)
+	}
+	h.kept = append(h.kept, o)
+}
+
+// explain marks the container's crash that is kept, if there is one.
+func (h *hold) explain(container string) bool {
+	for i := range h.kept {
+		if o := &h.kept[i]; o.Container == container && o.Kind == deployer.Crashed && !o.OOMKilled {
+			o.OOMKilled = true
+			return true
+		}
+	}
+	return false
+}
+
+func (h *hold) release() {
+	for _, o := range h.kept {
+		h.each(o)
+	}
+	h.kept, h.due = nil, nil
 }
 
 // stamp is an instant as the Engine reads it. Before 1970 nothing happened.
